@@ -1,0 +1,87 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# `make help` lists what there is. PYTHON=/path/to/python chooses the interpreter of .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+NOX := $(BIN)/nox --reuse-existing-virtualenvs
+
+# Further pytest options, such as PYTEST_OPTIONS='-k digest -x'.
+PYTEST_OPTIONS ?=
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: ## Make .venv with the pinned test requirements (nothing to do when it is up to date).
+	@tests/tools/venv
+
+.PHONY: demo
+demo: venv ## Remove images from a private Engine before your eyes: check mode, for real, and again.
+	@demo/run
+
+.PHONY: test
+test: test-unit test-engines ## Run everything: unit tests, then the tests on real engines (root or sudo).
+
+.PHONY: test-unit
+test-unit: venv ## Run the unit tests (seconds, no Engine).
+	$(PYTEST) tests/unit $(PYTEST_OPTIONS)
+
+.PHONY: test-engines
+test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
+	$(PYTEST) tests/integration $(PYTEST_OPTIONS)
+
+.PHONY: test-matrix
+test-matrix: venv ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
+	$(NOX) --session test-matrix
+
+.PHONY: lab-up
+lab-up: venv ## Start the five engines of the lab.
+	$(BIN)/python -m tests.lab up
+
+.PHONY: lab-status
+lab-status: venv ## Show which engines of the lab run.
+	$(BIN)/python -m tests.lab status
+
+.PHONY: lab-down
+lab-down: venv ## Stop the lab and remove what it left.
+	$(BIN)/python -m tests.lab down
+
+.PHONY: lint
+lint: venv ## Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.
+	$(NOX) --tags lint
+
+.PHONY: sanity
+sanity: venv ## Run ansible-test sanity, without ignore files, on every supported ansible-core.
+	$(NOX) --tags sanity
+
+.PHONY: units
+units: venv ## Run the unit tests as ansible-test units does, on every supported ansible-core.
+	$(NOX) --tags units
+
+.PHONY: format
+format: venv ## Format the Python files.
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+.PHONY: docs
+docs: venv ## Build the documentation site into build/docs.
+	$(NOX) --session docs
+
+.PHONY: release
+release: venv ## Build what a release publishes into dist/ and say how to publish it.
+	$(NOX) --session release
+
+.PHONY: clean
+clean: ## Remove what the other targets made (stop the lab with lab-down first).
+	rm -rf .venv .cache .nox .ansible .hypothesis .pytest_cache .ruff_cache .mypy_cache build dist tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
