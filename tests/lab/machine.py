@@ -1,0 +1,86 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the lab needs of the machine: root, and a few programs, which it installs itself where it can."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import typing as t
+from pathlib import Path
+
+from .errors import LabError
+
+# Programs, and the Debian and Ubuntu packages that hold them.
+_PACKAGES = {
+    "dockerd": ("docker.io",),
+    "mmdebstrap": ("mmdebstrap", "debian-archive-keyring"),
+    "docker-registry": ("docker-registry",),
+    "ssh-keygen": ("openssh-client",),
+    "openssl": ("openssl",),
+    "busybox": ("busybox-static",),
+}
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def require(*commands: str) -> None:
+    """Make sure that these programs are there; install what is missing."""
+    if os.geteuid() != 0:
+        raise LabError("the lab runs Docker Engines of its own, which takes root: run it as root (sudo -E)")
+    missing = sorted({package for command in commands if not find(command) for package in _PACKAGES[command]})
+    if missing:
+        _install(missing)
+    for command in commands:
+        if not find(command):
+            raise LabError(f"the lab needs {command}: install the package {_PACKAGES[command][0]}")
+
+
+def find(command: str) -> str | None:
+    """The path of a program, also where the caller's PATH lacks the system directories."""
+    return shutil.which(command, path=_PATH)
+
+
+def program(command: str) -> str:
+    """The path of a program that `require` has made sure of."""
+    path = find(command)
+    if path is None:
+        raise LabError(f"the lab needs {command}: install the package {_PACKAGES[command][0]}")
+    return path
+
+
+def _install(packages: t.Sequence[str]) -> None:
+    if shutil.which("apt-get") is None:
+        raise LabError(f"the lab needs {', '.join(packages)} (names of Debian packages), and there is no apt-get to install them")
+    with _services_stay_down():
+        command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+        if _apt(command).returncode == 0:
+            return
+        _apt(["apt-get", "update"])
+        installed = _apt(command)
+    if installed.returncode != 0:
+        reason = installed.stdout.decode(errors="replace").strip()[-800:]
+        raise LabError(f"cannot install {', '.join(packages)}: {reason}")
+
+
+def _apt(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+@contextlib.contextmanager
+def _services_stay_down() -> t.Iterator[None]:
+    """Installing a package must not start its service: the lab's Engines are not the machine's."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
