@@ -1,0 +1,35 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What the modules that remove images return, and the options that shape it."""
+
+    DOCUMENTATION = r"""
+options:
+  after:
+    description:
+      - Results of earlier tasks of the same play, registered from modules of this collection.
+      - In check mode they are applied to the snapshot before planning, so that a chain of tasks is predicted as a chain.
+        A real run finds their effects on the Engine, and ignores this option.
+    type: list
+    elements: dict
+    default: []
+  layers:
+    description:
+      - Also return C(deleted_layers), and exact bytes where the store shows enough.
+      - On the graphdriver store this costs two requests an image.
+    type: bool
+    default: false
+  details:
+    description:
+      - Whether C(images) in the result lists the images that are kept too, each with the reason.
+    type: str
+    choices:
+      changes: Only images that are deleted, untagged or skipped.
+      all: Every image of the host.
+    default: changes
+"""

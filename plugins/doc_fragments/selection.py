@@ -1,0 +1,34 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How references are selected."""
+
+    DOCUMENTATION = r"""
+options:
+  patterns:
+    description:
+      - Select every local reference that matches one of these globs.
+      - They have the semantics of the Engine's filter C(reference). V(redis) is every reference of that repository,
+        V(postgres:13-beta*) every tag that begins so. C(*) and C(?) do not match a slash.
+      - With O(use_regex=true) they are Python regular expressions, searched in C(name:tag).
+    type: list
+    elements: str
+  use_regex:
+    description:
+      - Read O(patterns) and O(excludes) as Python regular expressions instead of globs.
+    type: bool
+    default: false
+  excludes:
+    description:
+      - References that match one of these are never removed, whatever else selects them.
+      - They are compared with the short and with the full form of a reference, so that V(redis:*) and
+        V(docker.io/library/redis:*) protect the same.
+    type: list
+    elements: str
+    default: []
+"""

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The Engine: the verbs that this collection needs, and their one implementation on the Docker SDK for Python."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    EngineFacts,
+    Snapshot,
+    parse_containers,
+    parse_facts,
+    parse_images,
+    parse_layers,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._connection import Transport
+
+#: The newest API version that the tests have run against; a newer Engine is spoken to in this one.
+HIGHEST_TESTED_API = (1, 51)
+#: The listing tells shared sizes from this version on (``api/docs/CHANGELOG.md``).
+_SHARED_SIZE_API = (1, 42)
+
+
+class Engine(t.Protocol):
+    """What the executor needs of an Engine."""
+
+    def inspect_image(self, name: str) -> Mapping[str, t.Any] | None:
+        """``GET /images/NAME/json``, or ``None`` when it is not there."""
+
+    def remove_image(self, name: str, force: bool, prune_parents: bool) -> list[dict[str, str]]:
+        """``DELETE /images/NAME``: the Engine's lines. Raises :class:`EngineError`."""
+
+    def list_images(self) -> list[dict[str, t.Any]]:
+        """``GET /images/json`` with ``all``."""
+
+    def list_containers(self) -> list[dict[str, t.Any]]:
+        """``GET /containers/json`` with ``all``."""
+
+
+class DockerEngine:
+    """An Engine behind a transport, in an API version that both know."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        version = t.cast("dict[str, t.Any]", transport.get("/version", versioned=False))
+        self.api = _negotiate(version, transport.wanted_version)
+        transport.use_version(_text(self.api))
+        self.facts: EngineFacts = parse_facts(version, self._get("/info"), _text(self.api))
+
+    def inspect_image(self, name: str) -> dict[str, t.Any] | None:
+        return self._get_or_none("/images/{0}/json", name)
+
+    def remove_image(self, name: str, force: bool, prune_parents: bool) -> list[dict[str, str]]:
+        query = {"force": int(force), "noprune": int(not prune_parents)}
+        return t.cast("list[dict[str, str]]", self._transport.delete("/images/{0}", name, query=query) or [])
+
+    def list_images(self) -> list[dict[str, t.Any]]:
+        query = {"all": 1}
+        if self.api >= _SHARED_SIZE_API:
+            query["shared-size"] = 1
+        return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=query))
+
+    def list_containers(self) -> list[dict[str, t.Any]]:
+        return t.cast("list[dict[str, t.Any]]", self._get("/containers/json", query={"all": 1}))
+
+    def read(self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False) -> Snapshot:
+        """Everything that a plan is made from, in a number of requests that does not depend on the number of images.
+
+        ``filters`` are asked of the Engine itself. Only ``layers`` costs two requests an image, on the graphdriver store.
+        Raises :class:`InvalidRequest` for a filter that names no image.
+        """
+        store = self.facts.store
+        listed = self.list_images()
+        dangling = self._list_matching({"dangling": ["true"]}) if store == CONTAINERD else []
+        disk_usage = self._disk_usage() if store == GRAPHDRIVER else None
+        images = parse_images(_with_shared_sizes(listed, disk_usage), dangling, store)
+        if layers and store == GRAPHDRIVER:
+            images = tuple(image for image in map(self._with_layers, images) if image is not None)
+        return Snapshot(
+            engine=self.facts,
+            images=images,
+            containers=parse_containers(self.list_containers()),
+            matched_by_engine={
+                key: frozenset(raw["Id"] for raw in self._list_compared(key, values))
+                for key, values in (filters or {}).items()
+            },
+            build_cache=_build_cache(disk_usage),
+        )
+
+    def _list_matching(self, filters: Mapping[str, list[str]]) -> list[dict[str, t.Any]]:
+        query = {"all": 1, "filters": json.dumps(filters)}
+        return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=query))
+
+    def _list_compared(self, key: str, names: tuple[str, ...]) -> list[dict[str, t.Any]]:
+        """The images created before or since others, which the Engine alone can compare exactly."""
+        try:
+            return self._list_matching({key: list(names)})
+        except EngineError as exc:
+            if exc.status in (400, 404):
+                raise InvalidRequest(f"filters.{key}: {', '.join(names)!r} names no image here: {exc.explanation}") from exc
+            raise
+
+    def _disk_usage(self) -> dict[str, t.Any] | None:
+        """What BuildKit holds; older Engines cannot tell that alone, and tell shared sizes nowhere else."""
+        query = {"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {}
+        try:
+            return t.cast("dict[str, t.Any]", self._get("/system/df", query=query))
+        except EngineError:
+            # An Engine that is asked twice at a time refuses the second one: sizes are unknown then, nothing else is.
+            return None
+
+    def _with_layers(self, image: t.Any) -> t.Any:
+        raw = self.inspect_image(image.id)
+        history = self._get_or_none("/images/{0}/history", image.id)
+        if raw is None:
+            return None
+        return image.__class__(**{**image.__dict__, **parse_layers(raw, t.cast("t.Any", history))})
+
+    def _get(self, path: str, *args: str, query: Mapping[str, t.Any] | None = None) -> t.Any:
+        return self._transport.get(path, *args, query=query)
+
+    def _get_or_none(self, path: str, *args: str) -> dict[str, t.Any] | None:
+        try:
+            return t.cast("dict[str, t.Any]", self._get(path, *args))
+        except EngineError as exc:
+            if exc.status == 404:
+                return None
+            raise
+
+
+def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:
+    """The API version to speak: the one asked for, or the newest that the Engine knows and the tests have run against."""
+    newest, oldest = _number(version.get("ApiVersion") or "1.24"), _number(version.get("MinAPIVersion") or "1.12")
+    chosen = min(newest, HIGHEST_TESTED_API) if wanted == "auto" else _number(wanted)
+    if oldest <= chosen <= newest:
+        return chosen
+    spoken = f"the Engine {version.get('Version', '')} speaks API versions {_text(oldest)} to {_text(newest)}"
+    if wanted == "auto":
+        raise EngineUnavailable(
+            f"{spoken}, and this collection up to {_text(HIGHEST_TESTED_API)}: update the collection,"
+            f" or set api_version to {_text(oldest)} at your own risk"
+        )
+    raise EngineUnavailable(f"api_version: {wanted!r} is not to be had: {spoken}")
+
+
+def _number(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
+
+
+def _text(number: tuple[int, int]) -> str:
+    return f"{number[0]}.{number[1]}"
+
+
+def _with_shared_sizes(
+    listed: list[dict[str, t.Any]], disk_usage: Mapping[str, t.Any] | None
+) -> list[dict[str, t.Any]]:
+    shared = {raw["Id"]: raw.get("SharedSize") for raw in (disk_usage or {}).get("Images") or []}
+    return [{**raw, "SharedSize": shared[raw["Id"]]} if raw["Id"] in shared else raw for raw in listed]
+
+
+def _build_cache(disk_usage: Mapping[str, t.Any] | None) -> int | None:
+    if disk_usage is None:
+        return None
+    return sum(record.get("Size") or 0 for record in disk_usage.get("BuildCache") or [])

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+from __future__ import annotations
+
+
+class ImageWardenError(Exception):
+    """Base of every error that a module turns into one clear failure message."""
+
+
+class InvalidRequest(ImageWardenError):
+    """An option that cannot be understood. Raised before any removal; the message quotes the input."""
+
+
+class EngineUnavailable(ImageWardenError):
+    """The Engine cannot be reached, or speaks no API version that both sides know."""
+
+
+class EngineError(ImageWardenError):
+    """The Engine answered a request with an error status.
+
+    ``status`` is the HTTP status code, ``explanation`` the Engine's own words.
+    """
+
+    def __init__(self, status: int, explanation: str, request: str = "") -> None:
+        super().__init__(f"{request + ': ' if request else ''}the Engine answered {status}: {explanation}")
+        self.status = status
+        self.explanation = explanation

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""Carrying a plan out. Walks the plan and never decides again: what it reads, it reads only to refuse."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineError,
+    EngineUnavailable,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
+    CONTAINERD,
+    parse_container,
+    parse_references,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine import Engine
+    from ansible_collections.imagewarden.docker.plugins.module_utils._plan import Plan, Step
+
+DONE = "done"
+GONE = "gone"
+SKIPPED = "skipped"
+REFUSED = "refused"
+FAILED = "failed"
+
+
+class StepOutcome(t.NamedTuple):
+    """What became of one step: the references and image IDs that went, in the Engine's order.
+
+    ``status`` is ``done``, ``gone`` (somebody else had removed it), ``skipped`` (its target changed after planning),
+    ``refused`` (the Engine sees a conflict that came after planning) or ``failed``; ``reason`` says more.
+    ``as_planned`` is whether exactly the predicted things went.
+    """
+
+    step: Step
+    status: str
+    untagged: t.Tuple[str, ...] = ()
+    deleted: t.Tuple[str, ...] = ()
+    layers: t.Tuple[str, ...] = ()
+    reason: str = ""
+    as_planned: bool = True
+
+
+class Outcome(t.NamedTuple):
+    """What became of a plan, step by step. Check mode's is the predicted one."""
+
+    plan: Plan
+    steps: t.Tuple[StepOutcome, ...] = ()
+
+    @property
+    def failures(self) -> tuple[StepOutcome, ...]:
+        """The steps that make a task fail."""
+        failing = (FAILED,) if self.plan.skip_conflicts else (FAILED, REFUSED)
+        return tuple(step for step in self.steps if step.status in failing)
+
+
+def carry_out(plan: Plan, engine: Engine, check_mode: bool) -> Outcome:
+    """The outcome of a plan: predicted in check mode, real otherwise."""
+    return predict(plan) if check_mode else execute(plan, engine)
+
+
+def predict(plan: Plan) -> Outcome:
+    """The outcome of a plan when nothing comes between it and the run."""
+    return Outcome(plan, tuple(_as_planned(step) for step in plan.steps))
+
+
+def execute(plan: Plan, engine: Engine) -> Outcome:
+    """Carry a plan out, step by step; what fails is told, and the rest goes on, unless the Engine is lost."""
+    steps: list[StepOutcome] = []
+    lost = ""
+    for step in plan.steps:
+        if lost:
+            steps.append(StepOutcome(step, FAILED, reason=f"not tried: {lost}", as_planned=False))
+            continue
+        try:
+            steps.append(_run(step, plan, engine))
+        except EngineUnavailable as exc:
+            lost = str(exc)
+            steps.append(StepOutcome(step, FAILED, reason=lost, as_planned=False))
+    return Outcome(plan, tuple(steps))
+
+
+def _run(step: Step, plan: Plan, engine: Engine) -> StepOutcome:
+    try:
+        status, reason = _verify(step, plan, engine)
+    except EngineError as exc:
+        return StepOutcome(step, FAILED, reason=str(exc), as_planned=False)
+    if status:
+        return StepOutcome(step, status, reason=reason, as_planned=False)
+    try:
+        lines = engine.remove_image(step.candidate.removal.address, plan.force, plan.prune_parents)
+    except EngineError as exc:
+        if exc.status == 404:
+            return StepOutcome(step, GONE, reason="it was already gone", as_planned=False)
+        if exc.status == 409:
+            return StepOutcome(step, REFUSED, reason=exc.explanation, as_planned=False)
+        # The Engine drops from its answer what it had removed before the error.
+        return _observed(step, plan, engine, FAILED, str(exc))
+    except EngineUnavailable as exc:
+        return _observed(step, plan, engine, FAILED, str(exc))
+    known = {image.id for image in plan.snapshot.images}
+    untagged = tuple(line["Untagged"] for line in lines if "Untagged" in line)
+    deleted = tuple(line["Deleted"] for line in lines if line.get("Deleted") in known)
+    if (untagged, deleted) != (_untagged(step), step.effect.deleted):
+        return _observed(step, plan, engine, DONE, "the Engine did not do what was predicted")
+    layers = tuple(line["Deleted"] for line in lines if "Deleted" in line and line["Deleted"] not in known)
+    return StepOutcome(step, DONE, untagged, step.effect.gone, layers)
+
+
+def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:
+    """Whether the step's target is still what was planned; a status and reason when it is not."""
+    removal = step.candidate.removal
+    raw = engine.inspect_image(removal.address)
+    if raw is None:
+        return GONE, "it was already gone"
+    if raw["Id"] != removal.image_id:
+        return SKIPPED, f"it moved to image {short_id(raw['Id'])} after planning"
+    store = plan.snapshot.engine.store
+    if _comparable(parse_references(raw, store)[0], store) != _comparable(step.references, store):
+        return SKIPPED, "the image's references changed after planning"
+    if plan.force:
+        # Without force the Engine itself refuses for a container; with it, nothing else would.
+        current = (parse_container(entry) for entry in engine.list_containers())
+        added = [c for c in current if removal.image_id == c.image_id and c.id not in step.holders]
+        if added:
+            return SKIPPED, f"container {added[0].name} started to use the image after planning"
+    return "", ""
+
+
+def _comparable(references: Sequence[Reference], store: str) -> frozenset[Reference]:
+    # An inspected image of the containerd store shows digest references that no record stands for.
+    return frozenset(ref for ref in references if store != CONTAINERD or ref.tag is not None)
+
+
+def _observed(step: Step, plan: Plan, engine: Engine, status: str, reason: str) -> StepOutcome:
+    """Tell from a fresh reading what of the step's effect has happened."""
+    try:
+        listed = engine.list_images()
+    except (EngineError, EngineUnavailable) as exc:
+        return StepOutcome(step, FAILED, reason=f"{reason}; what was removed is unknown: {exc}", as_planned=False)
+    store = plan.snapshot.engine.store
+    left = {raw["Id"]: parse_references(raw, store)[0] for raw in listed}
+    return StepOutcome(
+        step,
+        status,
+        tuple(ref.familiar for owner, ref in step.effect.untagged if ref not in left.get(owner, ())),
+        tuple(image_id for image_id in step.effect.deleted if image_id not in left),
+        reason=reason,
+        as_planned=False,
+    )
+
+
+def _as_planned(step: Step) -> StepOutcome:
+    layers = tuple(layer for release in step.releases for layer in release.layers)
+    return StepOutcome(step, DONE, _untagged(step), step.effect.gone, layers)
+
+
+def _untagged(step: Step) -> tuple[str, ...]:
+    return tuple(reference.familiar for _owner, reference in step.effect.untagged)

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What the modules' C(main) functions share: errors into one clear failure, and results into the module's exit."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._connection import (
+    SDK_IMPORT_ERROR,
+    SDK_PACKAGE,
+    SdkMissing,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible.module_utils.basic import AnsibleModule
+
+
+@contextlib.contextmanager
+def clear_failures(module: AnsibleModule) -> Iterator[None]:
+    """Turn this collection's errors into C(fail_json)."""
+    try:
+        yield
+    except SdkMissing as exc:
+        reason = f"({exc}; install {SDK_PACKAGE})"
+        module.fail_json(msg=f"{missing_required_lib('docker')} {reason}", exception=SDK_IMPORT_ERROR)
+    except ImageWardenError as exc:
+        module.fail_json(msg=str(exc))
+
+
+def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:
+    """The results of earlier tasks that a prediction builds upon; a real run finds their effects on the Engine."""
+    return [result for result in module.params["after"] if result] if module.check_mode else []
+
+
+def finish(module: AnsibleModule, result: dict[str, t.Any], warnings: list[str]) -> None:
+    """Leave with the result: as a failure if it says so."""
+    for warning in warnings:
+        module.warn(warning)
+    if result.get("failed"):
+        module.fail_json(**{key: value for key, value in result.items() if key != "failed"})
+    module.exit_json(**result)

@@ -1,0 +1,253 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What an Engine holds, as frozen data. The one place that knows the Engine's JSON. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+GRAPHDRIVER = "graphdriver"
+CONTAINERD = "containerd"
+
+#: An Engine uses the containerd store if and only if its ``DriverStatus`` says so (``daemon/info.go``).
+_CONTAINERD_STATUS = ["driver-type", "io.containerd.snapshotter.v1"]
+
+#: ``State.Running`` is true in these states too (``daemon/container/state.go``).
+RUNNING_STATES = frozenset(["running", "paused", "restarting"])
+
+#: The zero time of Go, which Engines up to 24 send for an image without a creation date.
+_ZERO_TIME = -62135596800
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineFacts:
+    """Which Engine answered. ``store`` is ``graphdriver`` or ``containerd``."""
+
+    version: str = ""
+    api_version: str = ""
+    store: str = GRAPHDRIVER
+    driver: str = ""
+    host: str = ""
+    data_root: str = ""
+    driver_status: t.Tuple[t.Tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """One image.
+
+    ``references`` are its tags and digest references, sorted as the Engine sorts them. ``digests`` are what the Engine
+    shows as ``RepoDigests``, which the containerd store makes up for every name. ``size`` and ``shared_size`` are bytes;
+    ``created`` is in Unix seconds. ``has_dangling_record`` tells of the containerd store's record ``moby-dangling@…``.
+    ``names_unread`` holds names that are no valid reference. ``layers`` are diff IDs from the base to the top.
+    """
+
+    id: str
+    references: t.Tuple[Reference, ...] = ()
+    parent: str = ""
+    created: t.Optional[int] = None
+    size: int = 0
+    shared_size: t.Optional[int] = None
+    labels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    digests: t.Tuple[str, ...] = ()
+    has_dangling_record: bool = False
+    names_unread: t.Tuple[str, ...] = ()
+    layers: t.Optional[t.Tuple[str, ...]] = None
+    layer_sizes: t.Optional[t.Tuple[int, ...]] = None
+    last_tagged: t.Optional[float] = None
+
+    @property
+    def tags(self) -> tuple[Reference, ...]:
+        """The references that are tags."""
+        return tuple(ref for ref in self.references if ref.tag is not None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Container:
+    """One container. ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts."""
+
+    id: str
+    name: str = ""
+    image_id: str = ""
+    image: str = ""
+    state: str = ""
+    created: t.Optional[int] = None
+    labels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    mounted_images: t.Tuple[str, ...] = ()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the Engine counts it as running: a paused or restarting one is."""
+        return self.state in RUNNING_STATES
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """Everything that a plan is made from.
+
+    ``matched_by_engine`` holds, by filter (``before``, ``since``), the IDs that the Engine itself selected: its listing
+    rounds creation dates to seconds, so only the Engine can compare them. ``build_cache`` is the number of bytes that
+    BuildKit holds, or ``None`` when it was not asked.
+    """
+
+    engine: EngineFacts = EngineFacts()
+    images: t.Tuple[Image, ...] = ()
+    containers: t.Tuple[Container, ...] = ()
+    matched_by_engine: t.Mapping[str, t.FrozenSet[str]] = dataclasses.field(default_factory=dict)
+    build_cache: t.Optional[int] = None
+
+    @functools.cached_property
+    def parents(self) -> frozenset[str]:
+        """The IDs that are some image's parent."""
+        return frozenset(image.parent for image in self.images if image.parent)
+
+
+def parse_facts(version: Mapping[str, t.Any], info: Mapping[str, t.Any], api_version: str) -> EngineFacts:
+    """Read ``GET /version`` and ``GET /info``."""
+    status = [list(row) for row in info.get("DriverStatus") or []]
+    return EngineFacts(
+        version=version.get("Version") or info.get("ServerVersion") or "",
+        api_version=api_version,
+        store=CONTAINERD if _CONTAINERD_STATUS in status else GRAPHDRIVER,
+        driver=info.get("Driver") or "",
+        host=info.get("Name") or "",
+        data_root=info.get("DockerRootDir") or "",
+        driver_status=tuple((str(row[0]), str(row[1])) for row in status if len(row) == 2),
+    )
+
+
+def parse_image(raw: Mapping[str, t.Any], store: str, dangling_ids: frozenset[str] = frozenset()) -> Image:
+    """Read one entry of ``GET /images/json``.
+
+    ``dangling_ids`` are the IDs that a containerd store lists for the filter ``dangling``: it filters records, so it
+    lists an image that has names too when a record ``moby-dangling@…`` was left beside them.
+    """
+    references, unread = parse_references(raw, store)
+    created = raw.get("Created")
+    shared = raw.get("SharedSize")
+    return Image(
+        id=raw["Id"],
+        references=references,
+        parent=raw.get("ParentId") or "",
+        created=created if created is not None and created > _ZERO_TIME else None,
+        size=max(raw.get("Size") or 0, 0),
+        shared_size=shared if shared is not None and shared >= 0 else None,
+        labels=raw.get("Labels") or {},
+        digests=tuple(name for name in raw.get("RepoDigests") or [] if not _is_none(name)),
+        has_dangling_record=store == CONTAINERD and (raw["Id"] in dangling_ids or not (references or unread)),
+        names_unread=unread,
+    )
+
+
+def parse_references(raw: Mapping[str, t.Any], store: str) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
+    """The references of a listed or inspected image in the Engine's order, and the names that are none."""
+    # On the containerd store every name is in RepoTags, digests too, and RepoDigests is made up (image_list.go).
+    names = list(raw.get("RepoTags") or []) + list(raw.get("RepoDigests") or [] if store == GRAPHDRIVER else [])
+    references = set()
+    unread = []
+    for name in names:
+        if _is_none(name):
+            continue
+        try:
+            references.add(Reference.parse(name))
+        except ValueError:
+            unread.append(name)
+    return tuple(sorted(references, key=lambda ref: ref.full)), tuple(unread)
+
+
+def _is_none(name: str) -> bool:
+    # "<none>:<none>", "<none>@<none>", and "repo:<none>" of old Engines.
+    return "<none>" in name
+
+
+def parse_container(raw: Mapping[str, t.Any]) -> Container:
+    """Read one entry of ``GET /containers/json``."""
+    names = [name.lstrip("/") for name in raw.get("Names") or []]
+    # Links add names such as "/web/db"; the container's own name has no slash left.
+    own = [name for name in names if "/" not in name] or names
+    return Container(
+        id=raw["Id"],
+        name=own[0] if own else "",
+        image_id=raw.get("ImageID") or "",
+        image=raw.get("Image") or "",
+        state=(raw.get("State") or "").lower(),
+        created=raw.get("Created"),
+        labels=raw.get("Labels") or {},
+        # Engine 28 and later: the mount's name is the source that its creator wrote (daemon/volumes.go).
+        mounted_images=tuple(m.get("Name") or "" for m in raw.get("Mounts") or [] if m.get("Type") == "image"),
+    )
+
+
+def parse_layers(raw: Mapping[str, t.Any], history: Sequence[Mapping[str, t.Any]] | None) -> dict[str, t.Any]:
+    """The fields of an :class:`Image` that only ``GET /images/ID/json`` and ``/history`` tell."""
+    fields: dict[str, t.Any] = {"layers": tuple((raw.get("RootFS") or {}).get("Layers") or ())}
+    if history is not None:
+        fields["layer_sizes"] = tuple(int(entry.get("Size") or 0) for entry in reversed(history))
+    return fields
+
+
+def parse_images(
+    listed: Iterable[Mapping[str, t.Any]], dangling: Iterable[Mapping[str, t.Any]], store: str
+) -> tuple[Image, ...]:
+    """Read ``GET /images/json`` with ``all``, and on the containerd store the listing for ``dangling`` as well."""
+    dangling_ids = frozenset(raw["Id"] for raw in dangling)
+    return tuple(sorted((parse_image(raw, store, dangling_ids) for raw in listed), key=lambda image: image.id))
+
+
+def parse_containers(listed: Iterable[Mapping[str, t.Any]]) -> tuple[Container, ...]:
+    """Read ``GET /containers/json`` with ``all``."""
+    return tuple(sorted((parse_container(raw) for raw in listed), key=lambda container: container.id))
+
+
+def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) -> Snapshot:
+    """The snapshot as it would be had the tasks with these results run.
+
+    Understands the results of this collection's modules; what they name and the snapshot does not hold is passed over,
+    so that the result of a task that really ran changes nothing.
+    """
+    untagged: set[str] = set()
+    deleted: set[str] = set()
+    removed: set[str] = set()
+    for result in results:
+        untagged.update(result.get("untagged") or [])
+        deleted.update(result.get("deleted") or [])
+        removed.update(
+            entry["id"] for entry in result.get("containers") or [] if entry.get("action") == "removed" and "id" in entry
+        )
+    return dataclasses.replace(
+        snapshot,
+        images=tuple(_after(image, untagged, deleted, snapshot.engine.store) for image in snapshot.images if image.id not in deleted),
+        containers=tuple(container for container in snapshot.containers if container.id not in removed),
+    )
+
+
+def _after(image: Image, untagged: set[str], deleted: set[str], store: str) -> Image:
+    changes: dict[str, t.Any] = {}
+    left = tuple(ref for ref in image.references if ref.familiar not in untagged)
+    if left != image.references:
+        changes["references"] = left
+    if image.has_dangling_record and dangling_reference(image.id).familiar in untagged:
+        changes["has_dangling_record"] = False
+    # An image that lost its last name and was not deleted is kept by a dangling record (soft_delete.go).
+    if store == CONTAINERD and not left and not changes.get("has_dangling_record", image.has_dangling_record):
+        changes["has_dangling_record"] = True
+    # Deleting a parent clears the link on the graphdriver store (image/store.go); containerd's label stays, and leads nowhere.
+    if store == GRAPHDRIVER and image.parent in deleted:
+        changes["parent"] = ""
+    return dataclasses.replace(image, **changes) if changes else image
+
+
+def dangling_reference(image_id: str) -> Reference:
+    """The containerd store's record that keeps an image without names, as the Engine prints it."""
+    return Reference("docker.io", "library/moby-dangling", None, image_id)

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What an Engine's image store does when it is asked to remove an image, simulated on a snapshot.
+
+Two models share the vocabulary of this file: ``_store_graphdriver.py`` and ``_store_containerd.py``. A model answers
+what one removal would do (:meth:`StoreModel.predict`, which changes nothing) and can carry that out on itself
+(:meth:`StoreModel.apply`), so that a list of removals is predicted in sequence. No I/O.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Container, Image, Snapshot
+
+
+class Removal(t.NamedTuple):
+    """One request to the Engine: by reference, or by ID when ``reference`` is ``None``."""
+
+    image_id: str
+    reference: t.Optional[Reference] = None
+
+    @property
+    def address(self) -> str:
+        """What is sent: always explicit, so that the Engine resolves nothing."""
+        return self.image_id if self.reference is None else self.reference.familiar
+
+
+class Effect(t.NamedTuple):
+    """What the Engine would do.
+
+    ``untagged`` and ``deleted`` are its lines in its order (image ID and reference; image IDs). ``survives`` are IDs
+    that the containerd store reports as deleted but keeps under a dangling record. ``lost_names`` are images that stay
+    without any name; ``lost_dangling_records`` those whose dangling record goes while names stay.
+    """
+
+    untagged: t.Tuple[t.Tuple[str, Reference], ...] = ()
+    deleted: t.Tuple[str, ...] = ()
+    survives: t.FrozenSet[str] = frozenset()
+    lost_names: t.Tuple[str, ...] = ()
+    lost_dangling_records: t.Tuple[str, ...] = ()
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The images that are really gone afterwards, in order."""
+        return tuple(image_id for image_id in self.deleted if image_id not in self.survives)
+
+
+class Conflict(t.NamedTuple):
+    """Why the Engine would refuse. ``forceable`` is the Engine's own word on whether ``force`` would help."""
+
+    reason: str
+    forceable: bool
+    containers: t.Tuple[Container, ...] = ()
+    children: t.Tuple[str, ...] = ()
+
+
+class StoredImage:
+    """One image in the simulated store; mutable, and only :meth:`StoreModel.apply` changes it."""
+
+    __slots__ = ("dangling_record", "id", "parent", "references")
+
+    def __init__(self, image: Image) -> None:
+        self.id = image.id
+        self.references: t.List[Reference] = list(image.references)
+        self.parent = image.parent
+        self.dangling_record = image.has_dangling_record
+
+
+class StoreModel:
+    """The state that both stores share: images, their children, and the containers that use them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.images: t.Dict[str, StoredImage] = {image.id: StoredImage(image) for image in snapshot.images}
+        self.children: t.Dict[str, t.Set[str]] = {}
+        for image in snapshot.images:
+            if image.parent:
+                self.children.setdefault(image.parent, set()).add(image.id)
+        self._users: t.Dict[str, t.List[Container]] = {}
+        for container in snapshot.containers:
+            self._users.setdefault(container.image_id, []).append(container)
+        self._mounters = _mounters(snapshot)
+
+    def users(self, image_id: str) -> tuple[Container, ...]:
+        """The containers made from this image; running ones first, then by name."""
+        return tuple(sorted(self._users.get(image_id, ()), key=lambda c: (not c.is_running, c.name, c.id)))
+
+    def running_users(self, image_id: str) -> tuple[Container, ...]:
+        """Those of :meth:`users` that the Engine counts as running."""
+        return tuple(container for container in self.users(image_id) if container.is_running)
+
+    def mounters(self, image_id: str) -> tuple[Container, ...]:
+        """The containers with an image mount of this image."""
+        return tuple(sorted(self._mounters.get(image_id, ()), key=lambda c: (not c.is_running, c.name, c.id)))
+
+    def holders(self, image_id: str) -> tuple[Container, ...]:
+        """The containers that use this image in either way."""
+        users = self.users(image_id)
+        return users + tuple(container for container in self.mounters(image_id) if container not in users)
+
+    def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
+        """What the Engine would do with this removal now. Changes nothing."""
+        raise NotImplementedError
+
+    def apply(self, effect: Effect) -> None:
+        """Carry a predicted effect out on this model."""
+        for image_id, reference in effect.untagged:
+            references = self.images[image_id].references
+            if reference in references:
+                references.remove(reference)
+        for image_id in effect.lost_dangling_records:
+            self.images[image_id].dangling_record = False
+        for image_id in effect.lost_names + tuple(effect.survives):
+            self.images[image_id].dangling_record = True
+        for image_id in effect.gone:
+            self._forget(image_id)
+
+    def _forget(self, image_id: str) -> None:
+        image = self.images.pop(image_id)
+        self.children.get(image.parent, set()).discard(image_id)
+
+
+def _mounters(snapshot: Snapshot) -> dict[str, list[Container]]:
+    """Containers by the image that they mount. The listing tells the source as it was written when it was mounted."""
+    mounting = [container for container in snapshot.containers if container.mounted_images]
+    if not mounting:
+        return {}
+    by_name = {ref: image.id for image in snapshot.images for ref in image.references}
+    found: dict[str, list[Container]] = {}
+    for container in mounting:
+        for source in container.mounted_images:
+            try:
+                image_id = by_name.get(Reference.parse(source), "")
+            except ValueError:
+                image_id = source if source.startswith("sha256:") else f"sha256:{source}"
+            found.setdefault(image_id, []).append(container)
+    return found
+
+
+USED_BY_RUNNING = "the image is used by a running container"
+USED_BY_STOPPED = "the image is used by a stopped container"
+USED = "the image is used by a container"
+MOUNTED = "the image is mounted by a container"
+SEVERAL_REFERENCES = "the image has references in several repositories or several tags"
+HAS_CHILDREN = "the image has dependent child images"

@@ -1,0 +1,174 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: image_remove
+short_description: Remove Docker images by name, tag, digest, ID, pattern or filter
+version_added: 1.0.0
+author:
+  - imagewarden contributors (@imagewarden)
+description:
+  - Removes references and images from a Docker Engine, as C(docker rmi) does, with a check mode that foretells exactly
+    what will be untagged and deleted.
+  - Every removal is simulated in sequence on a snapshot of the Engine's store, and its target is verified right before
+    it is removed. What changed in between is skipped and reported.
+  - An image that is not there is no error, because the state asked for holds.
+extends_documentation_fragment:
+  - imagewarden.docker.connection
+  - imagewarden.docker.attributes
+  - imagewarden.docker.selection
+  - imagewarden.docker.result
+options:
+  names:
+    description:
+      - Images to remove, in every form that C(docker rmi) takes. These are V(name), V(name:tag), V(name@digest),
+        V(name:tag@digest), a long ID and a short ID of three or more hex digits, with or without C(sha256:).
+      - A name without a tag and a digest means the tag V(latest).
+      - An image that has several references is removed by its ID only when all of them are of one repository and at most one
+        of them is a tag, or with O(force=true). Name its references instead.
+      - A short ID that stands for several images is an error that lists them.
+    type: list
+    elements: str
+    aliases: [name]
+  filters:
+    description:
+      - Narrows what O(names) and O(patterns) select. Given alone, it selects every image that matches, with all its references.
+      - The keys are those of C(docker images --filter). Every key that is given must match.
+      - V(dangling) is a boolean. As for the Engine, an image with digests but no tag is dangling on the graphdriver store and
+        not on the containerd store. An untagged parent of another image is not selected.
+      - V(label) is a C(key) or C(key=value), or a list of them that must all match.
+      - V(before) and V(since) name an image. The Engine itself compares the creation dates.
+      - V(until) is a duration such as V(168h) or V(7d), or a timestamp such as V(2020-07-07T00:00:00Z). It is compared with
+        the creation date of the image. An image whose creation date is that of a reproducible build does not match.
+    type: dict
+  untag_only:
+    description:
+      - Never remove the last reference of an image. Such an image is kept, and its entry in RV(images) says so.
+    type: bool
+    default: false
+  on_conflict:
+    description:
+      - What to do when the Engine would refuse one of the removals, because a container uses the image, because the image
+        has references in several repositories, or because it has child images.
+    type: str
+    choices:
+      fail: Refuse before anything is removed, and name every conflict with its remedy.
+      skip: Remove the rest, and list the conflicts.
+    default: fail
+  force:
+    description:
+      - Remove images that stopped containers use, and images with several references by their ID, as the Engine's own C(force).
+      - This is the last resort. A container whose image was removed cannot be created again. On the graphdriver store an
+        image goes for good while a stopped container uses it.
+    type: bool
+    default: false
+  prune_parents:
+    description:
+      - Remove the untagged parents of a removed image too, as long as nothing else needs them. This is the opposite of the
+        Engine's C(noprune).
+    type: bool
+    default: true
+seealso:
+  - name: docker image rm
+    description: The command that this module stands for.
+    link: https://docs.docker.com/reference/cli/docker/image/rm/
+"""
+
+EXAMPLES = r"""
+- name: Remove images by name, tag, digest and ID
+  imagewarden.docker.image_remove:
+    names:
+      - centos
+      - redis:alpine
+      - node@sha256:d938c1761e3afbae9242848ffbb95b9cc1cb0a24d889f8bd955204d347a7266e
+      - 501d3c9ee6b7
+
+- name: Show what would go, line by line (run with --check --diff)
+  imagewarden.docker.image_remove:
+    names: [app:1, app:2]
+    layers: true
+  register: foretold
+
+- name: Remove every tag that matches a regular expression
+  imagewarden.docker.image_remove:
+    patterns: ['^postgres:13-beta']
+    use_regex: true
+
+- name: Remove the tags of pull requests, but never those that are kept for an audit
+  imagewarden.docker.image_remove:
+    patterns: ["ci/*:pr-*"]
+    excludes: ["ci/*:pr-*-audit"]
+
+- name: Remove dangling images
+  imagewarden.docker.image_remove:
+    filters:
+      dangling: true
+
+- name: Remove the images created before another one, and go on when a container needs one of them
+  imagewarden.docker.image_remove:
+    filters:
+      before: mongo:3.2
+    on_conflict: skip
+
+- name: Take one tag away, and keep the image under another
+  imagewarden.docker.image_remove:
+    name: registry.example.com/app:candidate
+    untag_only: true
+"""
+
+RETURN = r"""
+deleted_layers:
+  description:
+    - The chain IDs of the layers that were deleted, in the Engine's order.
+    - V(null) on the containerd store, which does not tell.
+  returned: success, with O(layers=true)
+  type: list
+  elements: str
+  sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import DockerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._plan import plan_removal
+from ansible_collections.imagewarden.docker.plugins.module_utils._report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
+
+OPTIONS = {
+    "names": {"type": "list", "elements": "str", "aliases": ["name"]},
+    "filters": {"type": "dict"},
+    "untag_only": {"type": "bool", "default": False},
+    "on_conflict": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
+    "force": {"type": "bool", "default": False},
+    "prune_parents": {"type": "bool", "default": True},
+}
+
+
+def main() -> None:
+    """Wire the request, the snapshot, the plan, its outcome and the report together."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, SELECTION, RESULT, OPTIONS), supports_check_mode=True)
+    layers, details = module.params["layers"], module.params["details"]
+    with clear_failures(module):
+        request = Request.parse(module.params)
+        engine = DockerEngine(connect(module.params))
+        snapshot = after_results(engine.read(request.engine_filters, layers), earlier_results(module))
+        plan = plan_removal(snapshot, request, time.time())
+        outcome = carry_out(plan, engine, module.check_mode)
+        finish(module, report(outcome, details, layers), warnings(outcome))
+
+
+if __name__ == "__main__":
+    main()
