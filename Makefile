@@ -12,7 +12,10 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-NOX := $(BIN)/nox --reuse-existing-virtualenvs
+# Environments are made once; new pins make them anew.
+NOX := $(BIN)/nox -R
+
+LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-lint build-import-check
 
 # Further pytest options, such as PYTEST_OPTIONS='-k digest -x'.
 PYTEST_OPTIONS ?=
@@ -24,6 +27,11 @@ help: ## List the targets.
 .PHONY: venv
 venv: ## Make .venv with the pinned test requirements (nothing to do when it is up to date).
 	@tests/tools/venv
+
+.nox/.pins: tests/constraints.txt tests/requirements.txt | venv
+	@rm -rf .nox
+	@mkdir .nox
+	@touch $@
 
 .PHONY: demo
 demo: venv ## Remove images from a private Engine before your eyes: check mode, for real, and again.
@@ -41,7 +49,7 @@ test-engines: venv ## Run the tests on the real engines of the lab, which they s
 	$(PYTEST) tests/integration $(PYTEST_OPTIONS)
 
 .PHONY: test-matrix
-test-matrix: venv ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
+test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
 	$(NOX) --session test-matrix
 
 .PHONY: lab-up
@@ -57,16 +65,16 @@ lab-down: venv ## Stop the lab and remove what it left.
 	$(BIN)/python -m tests.lab down
 
 .PHONY: lint
-lint: venv ## Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.
-	$(NOX) --tags lint
+lint: venv .nox/.pins ## Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.
+	$(NOX) --sessions $(LINT)
 
 .PHONY: sanity
-sanity: venv ## Run ansible-test sanity, without ignore files, on every supported ansible-core.
-	$(NOX) --tags sanity
+sanity: venv .nox/.pins ## Run ansible-test sanity, without ignore files, on every supported ansible-core.
+	$(NOX) --sessions sanity sanity-forky
 
 .PHONY: units
-units: venv ## Run the unit tests as ansible-test units does, on every supported ansible-core.
-	$(NOX) --tags units
+units: venv .nox/.pins ## Run the unit tests as ansible-test units does, on every supported ansible-core.
+	$(NOX) --sessions units
 
 .PHONY: format
 format: venv ## Format the Python files.
@@ -74,11 +82,11 @@ format: venv ## Format the Python files.
 	$(BIN)/ruff format .
 
 .PHONY: docs
-docs: venv ## Build the documentation site into build/docs.
+docs: venv .nox/.pins ## Build the documentation site into build/docs.
 	$(NOX) --session docs
 
 .PHONY: release
-release: venv ## Build what a release publishes into dist/ and say how to publish it.
+release: venv .nox/.pins ## Build what a release publishes into dist/ and say how to publish it.
 	$(NOX) --session release
 
 .PHONY: clean
