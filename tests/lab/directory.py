@@ -81,6 +81,10 @@ class LabDirectory:
         """What a host shares with the outside: its Engine's socket and logs."""
         return self.root / "engines" / name
 
+    def engine_lock(self, name: str) -> Path:
+        """Held by the test that uses the Engine; it outlives the host, so that all wait for the same one."""
+        return self.root / f"{name}.lock"
+
     def engine_data(self, name: str) -> Path:
         """A host's /var/lib/docker and /var/lib/containerd: overlay does not work on overlay."""
         return self.root / "data" / name

@@ -33,6 +33,7 @@ class Host:
         self.container = f"imagewarden-lab-{lab.id}-{kind.name}"
         self.directory = lab.engine(kind.name)
         self.socket = self.directory / "docker.sock"
+        self.lock = lab.engine_lock(kind.name)
         self._lab = lab
         self._outer = outer
 
@@ -77,6 +78,15 @@ class Host:
         store = "containerd" if containerd else "graphdriver"
         if store != self.kind.store:
             raise LabError(f"the Engine of {self.kind.name} uses the {store} store (driver {info.get('Driver')})")
+
+    def release_dead_containers(self) -> None:
+        """Let go of what keeps containers from being removed that `state.dead_container` made."""
+        self.run("chattr", "-R", "-f", "-i", f"{self.data_root}/containers")
+
+    @property
+    def data_root(self) -> str:
+        """Where its Engine keeps its data, inside the host."""
+        return "/var/lib/docker"
 
     def start_engine(self) -> None:
         """Start its Engine, unless it runs."""

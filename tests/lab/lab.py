@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import host_images, machine, processes, residue
 from .directory import LabDirectory
+from .engine import Engine
 from .engines import ENGINE_NAMES, SUITES, EngineKind, engine_kind
 from .errors import LabError
 from .hosts import Host, write_ssh_configuration
@@ -72,6 +73,10 @@ class Lab:
     def host(self, name: str) -> Host:
         """The host of that name, whether it runs or not; the outer Engine must run."""
         return Host(engine_kind(name), self.directory, self._outer_client())
+
+    def engine(self, name: str) -> Engine:
+        """The Engine of that name, for a test."""
+        return Engine(self.host(name))
 
     def running(self) -> list[Host]:
         """The hosts that are up."""
