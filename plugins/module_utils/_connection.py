@@ -55,7 +55,7 @@ class SdkMissing(ImageWardenError):
 class Transport:
     """HTTP requests to one Engine. Answers are parsed JSON; refusals raise :class:`EngineError`."""
 
-    def __init__(self, client: docker.APIClient, host: str, timeout: int, wanted_version: str) -> None:
+    def __init__(self, client: t.Any, host: str, timeout: int, wanted_version: str) -> None:
         self._client = client
         self._host = host
         self._timeout = timeout
@@ -74,7 +74,12 @@ class Transport:
         return self._request("DELETE", path, args, query)
 
     def post(
-        self, path: str, *args: str, query: Mapping[str, t.Any] | None = None, body: t.Any = None, timeout: float | None = None
+        self,
+        path: str,
+        *args: str,
+        query: Mapping[str, t.Any] | None = None,
+        body: t.Any = None,
+        timeout: float | None = None,
     ) -> t.Any:
         """``POST``; ``timeout`` in seconds where the Engine answers only when something is done."""
         return self._request("POST", path, args, query, body=body, timeout=timeout)
@@ -105,7 +110,9 @@ class Transport:
         try:
             return response.json()
         except ValueError as exc:
-            raise EngineUnavailable(f"{self._host} does not answer as a Docker Engine does: {_excerpt(response)}") from exc
+            raise EngineUnavailable(
+                f"{self._host} does not answer as a Docker Engine does: {_excerpt(response)}"
+            ) from exc
 
     def _send(
         self,
@@ -211,7 +218,7 @@ if SDK_IMPORT_ERROR is None:
             super().__init__()
 
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-            return super().init_poolmanager(*args, assert_hostname=self._hostname, **kwargs)  # type: ignore[no-untyped-call]
+            return super().init_poolmanager(*args, assert_hostname=self._hostname, **kwargs)
 
 
 def _explanation(response: requests.Response) -> str:
@@ -228,7 +235,7 @@ def _excerpt(response: requests.Response) -> str:
 def _connection_message(host: str, timeout: int, exc: Exception) -> str:
     """What went wrong on the way to the Engine, with the remedy."""
     text = str(exc)
-    if "Not supported URL scheme http+docker" in text or "http+docker" in text and "scheme" in text:
+    if "Not supported URL scheme http+docker" in text or ("http+docker" in text and "scheme" in text):
         return (
             f"the Docker SDK for Python {docker.__version__} does not work with requests {requests.__version__}:"
             " install docker 7.1.0 or newer, or a requests older than 2.32, on the managed host"

@@ -18,24 +18,28 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
     CONTAINERD,
-    GRAPHDRIVER,
     EngineFacts,
     Snapshot,
+    parse_build_cache,
     parse_containers,
     parse_facts,
     parse_images,
-    parse_layers,
+    with_folders,
+    with_layers,
 )
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._connection import Transport
+    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Container, Image
 
 #: The newest API version that the tests have run against; a newer Engine is spoken to in this one.
 HIGHEST_TESTED_API = (1, 51)
 #: The listing tells shared sizes from this version on (``api/docs/CHANGELOG.md``).
 _SHARED_SIZE_API = (1, 42)
+#: The listing tells what is unpacked on the containerd store from this version on.
+_MANIFESTS_API = (1, 47)
 
 
 class Engine(t.Protocol):
@@ -65,7 +69,7 @@ class DockerEngine:
         self.facts: EngineFacts = parse_facts(version, self._get("/info"), _text(self.api))
 
     def inspect_image(self, name: str) -> dict[str, t.Any] | None:
-        return self._get_or_none("/images/{0}/json", name)
+        return t.cast("dict[str, t.Any] | None", self._get_or_none("/images/{0}/json", name))
 
     def remove_image(self, name: str, force: bool, prune_parents: bool) -> list[dict[str, str]]:
         query = {"force": int(force), "noprune": int(not prune_parents)}
@@ -75,6 +79,8 @@ class DockerEngine:
         query = {"all": 1}
         if self.api >= _SHARED_SIZE_API:
             query["shared-size"] = 1
+        if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
+            query["manifests"] = 1
         return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=query))
 
     def list_containers(self) -> list[dict[str, t.Any]]:
@@ -83,25 +89,29 @@ class DockerEngine:
     def read(self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False) -> Snapshot:
         """Everything that a plan is made from, in a number of requests that does not depend on the number of images.
 
-        ``filters`` are asked of the Engine itself. Only ``layers`` costs two requests an image, on the graphdriver store.
+        ``filters`` are asked of the Engine itself. Only ``layers`` costs two requests an image.
+
         Raises :class:`InvalidRequest` for a filter that names no image.
         """
         store = self.facts.store
         listed = self.list_images()
         dangling = self._list_matching({"dangling": ["true"]}) if store == CONTAINERD else []
-        disk_usage = self._disk_usage() if store == GRAPHDRIVER else None
+        disk_usage = self._disk_usage()
         images = parse_images(_with_shared_sizes(listed, disk_usage), dangling, store)
-        if layers and store == GRAPHDRIVER:
+        containers = parse_containers(self.list_containers())
+        if layers:
             images = tuple(image for image in map(self._with_layers, images) if image is not None)
+            present = {image.id for image in images}
+            containers = tuple(c if c.image_id in present else self._with_folders(c) for c in containers)
         return Snapshot(
             engine=self.facts,
             images=images,
-            containers=parse_containers(self.list_containers()),
+            containers=containers,
             matched_by_engine={
                 key: frozenset(raw["Id"] for raw in self._list_compared(key, values))
                 for key, values in (filters or {}).items()
             },
-            build_cache=_build_cache(disk_usage),
+            build_cache=parse_build_cache(disk_usage),
         )
 
     def _list_matching(self, filters: Mapping[str, list[str]]) -> list[dict[str, t.Any]]:
@@ -114,7 +124,9 @@ class DockerEngine:
             return self._list_matching({key: list(names)})
         except EngineError as exc:
             if exc.status in (400, 404):
-                raise InvalidRequest(f"filters.{key}: {', '.join(names)!r} names no image here: {exc.explanation}") from exc
+                raise InvalidRequest(
+                    f"filters.{key}: {', '.join(names)!r} names no image here: {exc.explanation}"
+                ) from exc
             raise
 
     def _disk_usage(self) -> dict[str, t.Any] | None:
@@ -122,23 +134,28 @@ class DockerEngine:
         query = {"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {}
         try:
             return t.cast("dict[str, t.Any]", self._get("/system/df", query=query))
-        except EngineError:
-            # An Engine that is asked twice at a time refuses the second one: sizes are unknown then, nothing else is.
+        except (EngineError, EngineUnavailable):
+            # An Engine refuses a second request at a time, and may be slow to add up volumes: only sizes are unknown then.
             return None
 
-    def _with_layers(self, image: t.Any) -> t.Any:
+    def _with_layers(self, image: Image) -> Image | None:
+        """With its layers; ``None`` when the image went in the meantime."""
+        if self.facts.store == CONTAINERD and image.unpacked is not None:
+            return image
         raw = self.inspect_image(image.id)
         history = self._get_or_none("/images/{0}/history", image.id)
-        if raw is None:
-            return None
-        return image.__class__(**{**image.__dict__, **parse_layers(raw, t.cast("t.Any", history))})
+        return None if raw is None or history is None else with_layers(image, raw, history)
+
+    def _with_folders(self, container: Container) -> Container:
+        raw = self._get_or_none("/containers/{0}/json", container.id)
+        return container if raw is None else with_folders(container, raw)
 
     def _get(self, path: str, *args: str, query: Mapping[str, t.Any] | None = None) -> t.Any:
         return self._transport.get(path, *args, query=query)
 
-    def _get_or_none(self, path: str, *args: str) -> dict[str, t.Any] | None:
+    def _get_or_none(self, path: str, *args: str) -> t.Any:
         try:
-            return t.cast("dict[str, t.Any]", self._get(path, *args))
+            return self._get(path, *args)
         except EngineError as exc:
             if exc.status == 404:
                 return None
@@ -174,9 +191,3 @@ def _with_shared_sizes(
 ) -> list[dict[str, t.Any]]:
     shared = {raw["Id"]: raw.get("SharedSize") for raw in (disk_usage or {}).get("Images") or []}
     return [{**raw, "SharedSize": shared[raw["Id"]]} if raw["Id"] in shared else raw for raw in listed]
-
-
-def _build_cache(disk_usage: Mapping[str, t.Any] | None) -> int | None:
-    if disk_usage is None:
-        return None
-    return sum(record.get("Size") or 0 for record in disk_usage.get("BuildCache") or [])

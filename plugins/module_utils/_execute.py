@@ -44,9 +44,9 @@ class StepOutcome(t.NamedTuple):
 
     step: Step
     status: str
-    untagged: t.Tuple[str, ...] = ()
-    deleted: t.Tuple[str, ...] = ()
-    layers: t.Tuple[str, ...] = ()
+    untagged: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
     reason: str = ""
     as_planned: bool = True
 
@@ -55,7 +55,7 @@ class Outcome(t.NamedTuple):
     """What became of a plan, step by step. Check mode's is the predicted one."""
 
     plan: Plan
-    steps: t.Tuple[StepOutcome, ...] = ()
+    steps: tuple[StepOutcome, ...] = ()
 
     @property
     def failures(self) -> tuple[StepOutcome, ...]:

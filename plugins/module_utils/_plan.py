@@ -58,9 +58,9 @@ class Step(t.NamedTuple):
 
     candidate: Candidate
     effect: Effect
-    references: t.Tuple[Reference, ...]
-    holders: t.FrozenSet[str]
-    releases: t.Tuple[Release, ...]
+    references: tuple[Reference, ...]
+    holders: frozenset[str]
+    releases: tuple[Release, ...]
 
 
 class Clash(t.NamedTuple):
@@ -78,11 +78,11 @@ class Plan:
     """
 
     snapshot: Snapshot
-    steps: t.Tuple[Step, ...] = ()
-    clashes: t.Tuple[Clash, ...] = ()
-    absent: t.Tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    absent: tuple[str, ...] = ()
     verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
-    refusal: t.Optional[str] = None
+    refusal: str | None = None
     force: bool = False
     prune_parents: bool = True
     skip_conflicts: bool = False
@@ -99,7 +99,9 @@ class Simulation:
         untag_only: bool = False,
         protection: Callable[[Reference], str | None] = lambda reference: None,
     ) -> None:
-        self.store: StoreModel = (ContainerdStore if snapshot.engine.store == CONTAINERD else GraphdriverStore)(snapshot)
+        self.store: StoreModel = (ContainerdStore if snapshot.engine.store == CONTAINERD else GraphdriverStore)(
+            snapshot
+        )
         self._unread = {image.id for image in snapshot.images if image.names_unread}
         self._ledger = SpaceLedger(snapshot)
         self._force = force
@@ -212,7 +214,9 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
 def refuse(plan: Plan, message: str) -> Plan:
     """The same plan with nothing done."""
     held_back = {step.candidate.removal.image_id: step.candidate.rule for step in plan.steps}
-    verdicts = {i: Verdict(KEPT, "nothing was removed, because the task was refused", rule) for i, rule in held_back.items()}
+    verdicts = {
+        i: Verdict(KEPT, "nothing was removed, because the task was refused", rule) for i, rule in held_back.items()
+    }
     return dataclasses.replace(plan, steps=(), verdicts={**verdicts, **plan.verdicts}, refusal=message)
 
 
@@ -237,7 +241,9 @@ def remedy(clash: Clash, snapshot: Snapshot) -> str:
     if conflict.containers:
         names = ", ".join(container.name or short_id(container.id) for container in conflict.containers)
         running = any(container.is_running for container in conflict.containers)
-        advice = f"remove the container first (container_remove, names: {names}{', states: running' if running else ''})"
+        advice = (
+            f"remove the container first (container_remove, names: {names}{', states: running' if running else ''})"
+        )
     elif conflict.reason == SEVERAL_REFERENCES:
         image = next(image for image in snapshot.images if image.id == clash.candidate.removal.image_id)
         advice = f"name the references instead of the ID ({', '.join(ref.familiar for ref in image.references)})"
@@ -260,7 +266,5 @@ def _conflict_message(clashes: t.Sequence[Clash]) -> str:
 def unselected(plan: Plan) -> dict[str, Verdict]:
     """Verdicts for the images that a plan does not mention."""
     return {
-        image.id: Verdict(KEPT, NOT_SELECTED, "none")
-        for image in plan.snapshot.images
-        if image.id not in plan.verdicts
+        image.id: Verdict(KEPT, NOT_SELECTED, "none") for image in plan.snapshot.images if image.id not in plan.verdicts
     }

@@ -42,8 +42,8 @@ class Reference(t.NamedTuple):
 
     domain: str
     path: str
-    tag: t.Optional[str] = None
-    digest: t.Optional[str] = None
+    tag: str | None = None
+    digest: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -177,7 +177,7 @@ def _translate_glob(text: str) -> str:
     """Go's ``path.Match`` as a regular expression: ``*`` and ``?`` stop at ``/``, ``[^a-z]``, ``\\`` quotes."""
     if not text:
         raise ValueError("an empty pattern matches nothing")
-    result = []
+    result: list[str] = []
     position = 0
     while position < len(text):
         char = text[position]

@@ -24,19 +24,20 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._plan import (
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._space import least_total
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._execute import Outcome, StepOutcome
-    from ansible_collections.imagewarden.docker.plugins.module_utils._plan import Plan
     from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
         Container,
         EngineFacts,
         Image,
         Snapshot,
     )
+    from ansible_collections.imagewarden.docker.plugins.module_utils._space import Release
 
 
 def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> dict[str, t.Any]:
@@ -61,7 +62,9 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
     }
     if layers:
         is_graphdriver = plan.snapshot.engine.store == GRAPHDRIVER
-        result["deleted_layers"] = [layer for step in outcome.steps for layer in step.layers] if is_graphdriver else None
+        result["deleted_layers"] = (
+            [layer for step in outcome.steps for layer in step.layers] if is_graphdriver else None
+        )
     message = plan.refusal or _failure_message(outcome)
     if message:
         result.update(failed=True, msg=message)
@@ -120,7 +123,9 @@ def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
             verdicts[removal.image_id] = Verdict(UNTAGGED, _why_it_stays(names_left[removal.image_id]), rule)
         for image_id in step.deleted:
             if image_id == removal.image_id:
-                reason = "its last reference was removed" if removal.reference is not None else "it was removed by its ID"
+                reason = (
+                    "its last reference was removed" if removal.reference is not None else "it was removed by its ID"
+                )
                 verdicts[image_id] = Verdict(DELETED, reason, rule)
             else:
                 reason = f"it was an untagged parent of {short_id(removal.image_id)} that nothing else needs"
@@ -191,15 +196,14 @@ def _conflicts(outcome: Outcome) -> list[dict[str, t.Any]]:
 
 
 def _space(outcome: Outcome) -> tuple[int, bool]:
-    """Bytes set free, and whether that is exact. What BuildKit holds may stay, so it lowers the bound."""
+    """Bytes set free, and whether that is exact."""
     releases = [release for step in outcome.steps for release in _released(step)]
-    size = sum(release.size for release in releases)
     if all(release.is_exact for release in releases):
-        return size, all(step.as_planned for step in outcome.steps)
-    return max(size - (outcome.plan.snapshot.build_cache or 0), 0), False
+        return sum(release.size for release in releases), all(step.as_planned for step in outcome.steps)
+    return least_total(releases, outcome.plan.snapshot.build_cache), False
 
 
-def _released(step: StepOutcome) -> Iterable[t.Any]:
+def _released(step: StepOutcome) -> list[Release]:
     sizes = zip(step.step.effect.gone, step.step.releases)
     return [release for image_id, release in sizes if image_id in step.deleted]
 

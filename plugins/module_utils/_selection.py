@@ -45,7 +45,7 @@ class LabelMatch(t.NamedTuple):
     """``key`` or ``key=value``."""
 
     key: str
-    value: t.Optional[str]
+    value: str | None
 
     @classmethod
     def parse(cls, text: str) -> LabelMatch:
@@ -67,11 +67,11 @@ class LabelMatch(t.NamedTuple):
 class Filters:
     """``docker images --filter``: every one given must match."""
 
-    dangling: t.Optional[bool] = None
-    labels: t.Tuple[LabelMatch, ...] = ()
-    before: t.Tuple[str, ...] = ()
-    since: t.Tuple[str, ...] = ()
-    until: t.Tuple[Moment, ...] = ()
+    dangling: bool | None = None
+    labels: tuple[LabelMatch, ...] = ()
+    before: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
+    until: tuple[Moment, ...] = ()
 
     @classmethod
     def parse(cls, raw: Mapping[str, t.Any] | None) -> Filters | None:
@@ -109,7 +109,9 @@ class Filters:
                 return f"the filter {key}={','.join(values)} does not match"
         for moment in self.until:
             if not is_credible(image.created):
-                return f"the filter until={moment.text} does not match: the image has no creation date that says its age"
+                return (
+                    f"the filter until={moment.text} does not match: the image has no creation date that says its age"
+                )
             # The listing cuts fractions of a second off: an image of the same second may be the younger one.
             if t.cast(int, image.created) + 1 > moment.at(now):
                 return f"the filter until={moment.text} does not match"
@@ -127,10 +129,10 @@ class Filters:
 class Request:
     """A parsed task of ``image_remove``. ``names`` and ``patterns`` are ``None`` when the option was not given."""
 
-    names: t.Optional[t.Tuple[str, ...]] = None
-    patterns: t.Optional[t.Tuple[Pattern, ...]] = None
-    excludes: t.Tuple[Pattern, ...] = ()
-    filters: t.Optional[Filters] = None
+    names: tuple[str, ...] | None = None
+    patterns: tuple[Pattern, ...] | None = None
+    excludes: tuple[Pattern, ...] = ()
+    filters: Filters | None = None
     untag_only: bool = False
     skip_conflicts: bool = False
     force: bool = False
@@ -155,7 +157,6 @@ class Request:
             raise InvalidRequest("nothing selects an image: give at least one of names, patterns and filters")
         return request
 
-
     @property
     def engine_filters(self) -> dict[str, tuple[str, ...]]:
         """The filters that the snapshot must ask the Engine about."""
@@ -165,9 +166,9 @@ class Request:
 class Selection(t.NamedTuple):
     """What a request means on a snapshot. ``kept`` are images that it names but its filters reject, with the reason."""
 
-    candidates: t.Tuple[Candidate, ...]
-    absent: t.Tuple[str, ...]
-    kept: t.Tuple[t.Tuple[str, str, str], ...] = ()
+    candidates: tuple[Candidate, ...]
+    absent: tuple[str, ...]
+    kept: tuple[tuple[str, str, str], ...] = ()
 
 
 def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
@@ -195,7 +196,11 @@ def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
                 )
     if request.filters is not None:
         reasons = {image.id: rejects(image, snapshot, now) for image in snapshot.images}
-        kept = [(c.removal.image_id, str(reasons[c.removal.image_id]), "filters") for c in candidates if reasons[c.removal.image_id]]
+        kept = [
+            (c.removal.image_id, str(reasons[c.removal.image_id]), "filters")
+            for c in candidates
+            if reasons[c.removal.image_id]
+        ]
         candidates = [c for c in candidates if not reasons[c.removal.image_id]]
         if request.names is None and request.patterns is None:
             matched = [image for image in snapshot.images if not reasons[image.id]]

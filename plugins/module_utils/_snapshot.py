@@ -40,7 +40,7 @@ class EngineFacts:
     driver: str = ""
     host: str = ""
     data_root: str = ""
-    driver_status: t.Tuple[t.Tuple[str, str], ...] = ()
+    driver_status: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,22 +50,26 @@ class Image:
     ``references`` are its tags and digest references, sorted as the Engine sorts them. ``digests`` are what the Engine
     shows as ``RepoDigests``, which the containerd store makes up for every name. ``size`` and ``shared_size`` are bytes;
     ``created`` is in Unix seconds. ``has_dangling_record`` tells of the containerd store's record ``moby-dangling@…``.
-    ``names_unread`` holds names that are no valid reference. ``layers`` are diff IDs from the base to the top.
+    ``names_unread`` holds names that are no valid reference. ``unpacked`` is the part of ``size`` that is in snapshots, on
+    the containerd store where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
+    history, and ``layer_folders`` where overlay2 keeps each layer.
     """
 
     id: str
-    references: t.Tuple[Reference, ...] = ()
+    references: tuple[Reference, ...] = ()
     parent: str = ""
-    created: t.Optional[int] = None
+    created: int | None = None
     size: int = 0
-    shared_size: t.Optional[int] = None
+    shared_size: int | None = None
     labels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    digests: t.Tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
     has_dangling_record: bool = False
-    names_unread: t.Tuple[str, ...] = ()
-    layers: t.Optional[t.Tuple[str, ...]] = None
-    layer_sizes: t.Optional[t.Tuple[int, ...]] = None
-    last_tagged: t.Optional[float] = None
+    names_unread: tuple[str, ...] = ()
+    unpacked: int | None = None
+    layers: tuple[str, ...] | None = None
+    layer_sizes: tuple[int, ...] | None = None
+    layer_folders: tuple[str, ...] = ()
+    last_tagged: float | None = None
 
     @property
     def tags(self) -> tuple[Reference, ...]:
@@ -75,16 +79,21 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Container:
-    """One container. ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts."""
+    """One container.
+
+    ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts. ``layer_folders`` are the
+    folders of overlay2 below its own layer, read only for a container whose image is gone.
+    """
 
     id: str
     name: str = ""
     image_id: str = ""
     image: str = ""
     state: str = ""
-    created: t.Optional[int] = None
+    created: int | None = None
     labels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    mounted_images: t.Tuple[str, ...] = ()
+    mounted_images: tuple[str, ...] = ()
+    layer_folders: tuple[str, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -92,20 +101,31 @@ class Container:
         return self.state in RUNNING_STATES
 
 
+class BuildCache(t.NamedTuple):
+    """What BuildKit holds: its records, and of those that share a layer with an image the bytes, and how many tell none.
+
+    A record made by C(FROM) shows no size on the graphdriver store, and holds all layers of that image.
+    """
+
+    records: int = 0
+    shared_bytes: int = 0
+    shared_without_size: int = 0
+
+
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
     """Everything that a plan is made from.
 
     ``matched_by_engine`` holds, by filter (``before``, ``since``), the IDs that the Engine itself selected: its listing
-    rounds creation dates to seconds, so only the Engine can compare them. ``build_cache`` is the number of bytes that
-    BuildKit holds, or ``None`` when it was not asked.
+    rounds creation dates to seconds, so only the Engine can compare them. ``build_cache`` is ``None`` when it could not be
+    read.
     """
 
     engine: EngineFacts = EngineFacts()
-    images: t.Tuple[Image, ...] = ()
-    containers: t.Tuple[Container, ...] = ()
-    matched_by_engine: t.Mapping[str, t.FrozenSet[str]] = dataclasses.field(default_factory=dict)
-    build_cache: t.Optional[int] = None
+    images: tuple[Image, ...] = ()
+    containers: tuple[Container, ...] = ()
+    matched_by_engine: t.Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    build_cache: BuildCache | None = None
 
     @functools.cached_property
     def parents(self) -> frozenset[str]:
@@ -147,6 +167,7 @@ def parse_image(raw: Mapping[str, t.Any], store: str, dangling_ids: frozenset[st
         digests=tuple(name for name in raw.get("RepoDigests") or [] if not _is_none(name)),
         has_dangling_record=store == CONTAINERD and (raw["Id"] in dangling_ids or not (references or unread)),
         names_unread=unread,
+        unpacked=_unpacked(raw.get("Manifests")) if store == CONTAINERD else None,
     )
 
 
@@ -164,6 +185,13 @@ def parse_references(raw: Mapping[str, t.Any], store: str) -> tuple[tuple[Refere
         except ValueError:
             unread.append(name)
     return tuple(sorted(references, key=lambda ref: ref.full)), tuple(unread)
+
+
+def _unpacked(manifests: Sequence[Mapping[str, t.Any]] | None) -> int | None:
+    if manifests is None:
+        return None
+    sizes = ((manifest.get("ImageData") or {}).get("Size") or {} for manifest in manifests)
+    return sum(size.get("Unpacked") or 0 for size in sizes)
 
 
 def _is_none(name: str) -> bool:
@@ -189,12 +217,38 @@ def parse_container(raw: Mapping[str, t.Any]) -> Container:
     )
 
 
-def parse_layers(raw: Mapping[str, t.Any], history: Sequence[Mapping[str, t.Any]] | None) -> dict[str, t.Any]:
-    """The fields of an :class:`Image` that only ``GET /images/ID/json`` and ``/history`` tell."""
-    fields: dict[str, t.Any] = {"layers": tuple((raw.get("RootFS") or {}).get("Layers") or ())}
-    if history is not None:
-        fields["layer_sizes"] = tuple(int(entry.get("Size") or 0) for entry in reversed(history))
-    return fields
+def with_layers(image: Image, raw: Mapping[str, t.Any], history: Sequence[Mapping[str, t.Any]]) -> Image:
+    """The image with what only ``GET /images/ID/json`` and ``/history`` tell."""
+    sizes = tuple(int(entry.get("Size") or 0) for entry in reversed(history))
+    folders = (raw.get("GraphDriver") or {}).get("Data") or {}
+    return dataclasses.replace(
+        image,
+        layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
+        layer_sizes=sizes,
+        layer_folders=(*_lower_folders(folders), folders["UpperDir"]) if folders.get("UpperDir") else (),
+        unpacked=sum(sizes) if image.unpacked is None else image.unpacked,
+    )
+
+
+def with_folders(container: Container, raw: Mapping[str, t.Any]) -> Container:
+    """The container with the layers below its own, from ``GET /containers/ID/json``."""
+    return dataclasses.replace(
+        container, layer_folders=_lower_folders((raw.get("GraphDriver") or {}).get("Data") or {})
+    )
+
+
+def _lower_folders(data: Mapping[str, str]) -> tuple[str, ...]:
+    """The folders of overlay2 from the base up; the Engine lists them from the top down."""
+    return tuple(reversed([folder for folder in (data.get("LowerDir") or "").split(":") if folder]))
+
+
+def parse_build_cache(raw: Mapping[str, t.Any] | None) -> BuildCache | None:
+    """Read ``GET /system/df``."""
+    if raw is None:
+        return None
+    records = raw.get("BuildCache") or []
+    shared = [record.get("Size") or 0 for record in records if record.get("Shared")]
+    return BuildCache(len(records), sum(shared), sum(1 for size in shared if size == 0))
 
 
 def parse_images(
@@ -223,11 +277,17 @@ def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) ->
         untagged.update(result.get("untagged") or [])
         deleted.update(result.get("deleted") or [])
         removed.update(
-            entry["id"] for entry in result.get("containers") or [] if entry.get("action") == "removed" and "id" in entry
+            entry["id"]
+            for entry in result.get("containers") or []
+            if entry.get("action") == "removed" and "id" in entry
         )
     return dataclasses.replace(
         snapshot,
-        images=tuple(_after(image, untagged, deleted, snapshot.engine.store) for image in snapshot.images if image.id not in deleted),
+        images=tuple(
+            _after(image, untagged, deleted, snapshot.engine.store)
+            for image in snapshot.images
+            if image.id not in deleted
+        ),
         containers=tuple(container for container in snapshot.containers if container.id not in removed),
     )
 

@@ -16,11 +16,12 @@ import hashlib
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._store import mounters_by_image
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Image, Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import BuildCache, Image, Snapshot
 
 
 class Release(t.NamedTuple):
@@ -28,7 +29,7 @@ class Release(t.NamedTuple):
 
     size: int
     is_exact: bool
-    layers: t.Tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
 
 def chain_ids(diff_ids: Sequence[str]) -> tuple[str, ...]:
@@ -39,6 +40,17 @@ def chain_ids(diff_ids: Sequence[str]) -> tuple[str, ...]:
             diff_id = "sha256:" + hashlib.sha256(f"{chains[-1]} {diff_id}".encode()).hexdigest()
         chains.append(diff_id)
     return tuple(chains)
+
+
+def least_total(releases: Iterable[Release], build_cache: BuildCache | None) -> int:
+    """The bytes that these releases set free for certain, whatever BuildKit holds.
+
+    A record that shares a layer may keep it: one with a size no more than that, one without as much as a whole image.
+    """
+    sizes = sorted((release.size for release in releases), reverse=True)
+    if build_cache is None:
+        return 0
+    return max(sum(sizes[build_cache.shared_without_size :]) - build_cache.shared_bytes, 0)
 
 
 class SpaceLedger:
@@ -53,39 +65,57 @@ class SpaceLedger:
             for image in snapshot.images
             if self._is_graphdriver and image.layers is not None
         }
-        #: Whether every layer's holders are known: BuildKit's are in no API, nor are those of images already gone.
-        self.knows_layers = (
-            self._is_graphdriver and len(self._chains) == len(self._images) and self._in_use <= set(self._images)
-        )
-        self._is_exact = self.knows_layers and snapshot.build_cache == 0 and not any(
-            container.mounted_images for container in snapshot.containers
-        )
-        self._holders: dict[str, int] = {}
-        if self.knows_layers:
-            holders = list(self._images) + [container.image_id for container in snapshot.containers]
-            for image_id in holders:
-                for chain in self._chains[image_id]:
-                    self._holders[chain] = self._holders.get(chain, 0) + 1
         #: A chain's size is known where it is some image's whole.
         self._sizes = {chains[-1]: self._images[i].size for i, chains in self._chains.items() if chains}
+        self._holders: dict[str, int] = {}
+        self._knows_layers = self._is_graphdriver and len(self._chains) == len(self._images)
+        self._knows_holders = self._knows_layers and self._count_holders(snapshot)
+        cache = snapshot.build_cache
+        self._is_exact = self._knows_holders and cache is not None and cache.records == 0
 
     def release(self, image_id: str) -> Release:
         """Delete this image from the ledger, and tell what that sets free."""
         image = self._images[image_id]
-        if not self.knows_layers:
+        if not self._knows_layers:
             return Release(self._least(image), False)
         chains = self._chains[image_id]
         for chain in chains:
             self._holders[chain] -= 1
         kept = sum(1 for chain in chains if self._holders[chain] > 0)
         low, high = self._freed(image, chains, kept)
-        return Release(low, self._is_exact and low == high, tuple(reversed(chains[kept:])))
+        layers = tuple(reversed(chains[kept:]))
+        return Release(low if self._knows_holders else 0, self._is_exact and low == high, layers)
+
+    def _count_holders(self, snapshot: Snapshot) -> bool:
+        """Count who holds each chain. Whether all of them are known: an image mount's name may have moved since."""
+        held = list(self._chains.values())
+        knows_all = True
+        by_folder = {
+            folder: chain
+            for image_id, chains in self._chains.items()
+            for folder, chain in zip(self._images[image_id].layer_folders, chains)
+        }
+        for container in snapshot.containers:
+            if container.image_id in self._chains:
+                held.append(self._chains[container.image_id])
+            else:
+                # Its image is gone, and its layers are not: overlay2 tells them by their folders.
+                held.append(tuple(by_folder[folder] for folder in container.layer_folders if folder in by_folder))
+                knows_all = knows_all and bool(container.layer_folders)
+        mounters = mounters_by_image(snapshot)
+        for image_id, containers in mounters.items():
+            held += [self._chains.get(image_id, ())] * len(containers)
+        for chains in held:
+            for chain in chains:
+                self._holders[chain] = self._holders.get(chain, 0) + 1
+        return knows_all and not mounters
 
     def _least(self, image: Image) -> int:
         """The bytes that only this image holds, by the Engine's listing; none where a container holds them too."""
-        if image.shared_size is None or image.id in self._in_use or not self._is_graphdriver:
+        size = image.size if self._is_graphdriver else image.unpacked
+        if size is None or image.shared_size is None or image.id in self._in_use:
             return 0
-        return max(image.size - image.shared_size, 0)
+        return max(size - image.shared_size, 0)
 
     def _freed(self, image: Image, chains: Sequence[str], kept: int) -> tuple[int, int]:
         """The least and the most bytes of the layers above the first ``kept``."""

@@ -25,7 +25,7 @@ class Removal(t.NamedTuple):
     """One request to the Engine: by reference, or by ID when ``reference`` is ``None``."""
 
     image_id: str
-    reference: t.Optional[Reference] = None
+    reference: Reference | None = None
 
     @property
     def address(self) -> str:
@@ -41,11 +41,11 @@ class Effect(t.NamedTuple):
     without any name; ``lost_dangling_records`` those whose dangling record goes while names stay.
     """
 
-    untagged: t.Tuple[t.Tuple[str, Reference], ...] = ()
-    deleted: t.Tuple[str, ...] = ()
-    survives: t.FrozenSet[str] = frozenset()
-    lost_names: t.Tuple[str, ...] = ()
-    lost_dangling_records: t.Tuple[str, ...] = ()
+    untagged: tuple[tuple[str, Reference], ...] = ()
+    deleted: tuple[str, ...] = ()
+    survives: frozenset[str] = frozenset()
+    lost_names: tuple[str, ...] = ()
+    lost_dangling_records: tuple[str, ...] = ()
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -58,8 +58,8 @@ class Conflict(t.NamedTuple):
 
     reason: str
     forceable: bool
-    containers: t.Tuple[Container, ...] = ()
-    children: t.Tuple[str, ...] = ()
+    containers: tuple[Container, ...] = ()
+    children: tuple[str, ...] = ()
 
 
 class StoredImage:
@@ -69,7 +69,7 @@ class StoredImage:
 
     def __init__(self, image: Image) -> None:
         self.id = image.id
-        self.references: t.List[Reference] = list(image.references)
+        self.references: list[Reference] = list(image.references)
         self.parent = image.parent
         self.dangling_record = image.has_dangling_record
 
@@ -78,15 +78,15 @@ class StoreModel:
     """The state that both stores share: images, their children, and the containers that use them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.images: t.Dict[str, StoredImage] = {image.id: StoredImage(image) for image in snapshot.images}
-        self.children: t.Dict[str, t.Set[str]] = {}
+        self.images: dict[str, StoredImage] = {image.id: StoredImage(image) for image in snapshot.images}
+        self.children: dict[str, set[str]] = {}
         for image in snapshot.images:
             if image.parent:
                 self.children.setdefault(image.parent, set()).add(image.id)
-        self._users: t.Dict[str, t.List[Container]] = {}
+        self._users: dict[str, list[Container]] = {}
         for container in snapshot.containers:
             self._users.setdefault(container.image_id, []).append(container)
-        self._mounters = _mounters(snapshot)
+        self._mounters = mounters_by_image(snapshot)
 
     def users(self, image_id: str) -> tuple[Container, ...]:
         """The containers made from this image; running ones first, then by name."""
@@ -127,7 +127,7 @@ class StoreModel:
         self.children.get(image.parent, set()).discard(image_id)
 
 
-def _mounters(snapshot: Snapshot) -> dict[str, list[Container]]:
+def mounters_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
     """Containers by the image that they mount. The listing tells the source as it was written when it was mounted."""
     mounting = [container for container in snapshot.containers if container.mounted_images]
     if not mounting:

@@ -30,8 +30,8 @@ class Moment(t.NamedTuple):
     """A limit in time as an operator wrote it."""
 
     text: str
-    seconds_ago: t.Optional[float]
-    timestamp: t.Optional[float]
+    seconds_ago: float | None
+    timestamp: float | None
     assumed_local: bool
 
     @classmethod
