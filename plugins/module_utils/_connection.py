@@ -134,7 +134,7 @@ class Transport:
             raise self._unavailable(exc) from exc
         if response.status_code >= 400:
             raise EngineError(response.status_code, _explanation(response), f"{method} {path.format(*args)}")
-        return response
+        return t.cast("requests.Response", response)
 
     def _unavailable(self, exc: Exception) -> EngineUnavailable:
         return EngineUnavailable(_connection_message(self._host, self._timeout, exc))
