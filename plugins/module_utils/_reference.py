@@ -27,6 +27,8 @@ _REFERENCE_RE = re.compile(
     rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?\Z"
 )
 _SHA256_RE = re.compile(r"sha256:[0-9a-f]{64}\Z")
+#: The algorithms that Engines know.
+_KNOWN_DIGEST_RE = re.compile(r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})\Z")
 _HEX64_RE = re.compile(r"[0-9a-f]{64}\Z")
 _SHORT_ID_RE = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{3,64})\Z")
 
@@ -60,8 +62,10 @@ class Reference(t.NamedTuple):
         path, tag, digest = match.group("path"), match.group("tag"), match.group("digest")
         if len(domain) + 1 + len(path) > _NAME_MAX_LENGTH:
             raise ValueError(f"{text!r} is not a valid image reference: the name is longer than 255 characters")
-        if digest is not None and digest.startswith("sha256:") and not _SHA256_RE.match(digest):
-            raise ValueError(f"{text!r} is not a valid image reference: a sha256 digest has 64 lower-case hex digits")
+        if digest is not None and not _KNOWN_DIGEST_RE.match(digest):
+            raise ValueError(
+                f"{text!r} is not a valid image reference: a digest is sha256: and 64 lower-case hex digits"
+            )
         if tag is None and digest is None:
             tag = _DEFAULT_TAG
         return cls(domain, path, tag, digest)
@@ -89,6 +93,11 @@ class Reference(t.NamedTuple):
     def familiar(self) -> str:
         """The whole reference as the Engine prints it."""
         return self.familiar_name + self._suffix
+
+    @property
+    def end_of_words(self) -> int:
+        """Where in the familiar form the digits of a digest begin, or where it ends without one."""
+        return len(self.familiar) - (len(self.digest.partition(":")[2]) if self.digest is not None else 0)
 
     @property
     def _suffix(self) -> str:
@@ -155,50 +164,70 @@ class Pattern(t.NamedTuple):
             raise ValueError("an empty regular expression would match every image")
         try:
             return cls(text, re.compile(text), False)
-        except re.error as exc:
+        except (re.error, OverflowError, RecursionError) as exc:
             raise ValueError(f"{text!r} is not a valid regular expression: {exc}") from exc
 
     def matches(self, reference: Reference) -> bool:
         """Whether this selects the reference: by its familiar form, and for a glob by its familiar name too."""
-        if not self.is_glob:
-            return self.regex.search(reference.familiar) is not None
-        return self.regex.match(reference.familiar) is not None or self.regex.match(reference.familiar_name) is not None
+        if self.is_glob:
+            return self._matches_glob(reference.familiar, reference.familiar_name)
+        found = self.regex.search(reference.familiar)
+        # A digest's digits are no name: what matches nothing but some of them was not meant.
+        return found is not None and found.start() < reference.end_of_words
 
     def protects(self, reference: Reference) -> bool:
-        """Like :meth:`matches`, and by the full form too: a rule that keeps must not miss for a spelling."""
-        if self.matches(reference):
-            return True
-        if not self.is_glob:
-            return self.regex.search(reference.full) is not None
-        return self.regex.match(reference.full) is not None or self.regex.match(reference.name) is not None
+        """Like :meth:`matches`, but a rule that keeps must not miss for a spelling.
+
+        A digest's digits count, and a pattern that spells the default registry out is compared with the full form.
+        """
+        if self.is_glob:
+            texts = [reference.familiar, reference.familiar_name]
+            return self._matches_glob(
+                *texts, *([reference.full, reference.name] if self._spells_default_domain else [])
+            )
+        texts = [reference.familiar] + ([reference.full] if self._spells_default_domain else [])
+        return any(self.regex.search(text) for text in texts)
+
+    def _matches_glob(self, *texts: str) -> bool:
+        return any(self.regex.match(text) for text in texts)
+
+    @property
+    def _spells_default_domain(self) -> bool:
+        return _DEFAULT_DOMAIN in self.text.replace("\\", "")
 
 
 def _translate_glob(text: str) -> str:
-    """Go's ``path.Match`` as a regular expression: ``*`` and ``?`` stop at ``/``, ``[^a-z]``, ``\\`` quotes."""
+    """Go's ``path.Match`` as a regular expression: ``*`` and ``?`` stop at ``/``, ``[^a-z]`` does not, ``\\`` quotes."""
     if not text:
         raise ValueError("an empty pattern matches nothing")
-    result: list[str] = []
+    chunks: list[list[str]] = [[]]
     position = 0
     while position < len(text):
         char = text[position]
         position += 1
         if char == "*":
-            # A run of stars is one star; written so, it cannot backtrack exponentially.
-            if not result or result[-1] != "[^/]*":
-                result.append("[^/]*")
+            chunks.append([])
         elif char == "?":
-            result.append("[^/]")
+            chunks[-1].append("[^/]")
         elif char == "[":
             translated, position = _translate_class(text, position)
-            result.append(translated)
+            chunks[-1].append(translated)
         elif char == "\\":
             if position == len(text):
                 raise ValueError(f"{text!r} is not a valid pattern: it ends in a backslash")
-            result.append(re.escape(text[position]))
+            chunks[-1].append(re.escape(text[position]))
             position += 1
         else:
-            result.append(re.escape(char))
-    return "".join(result)
+            chunks[-1].append(re.escape(char))
+    first, *starred = ["".join(chunk) for chunk in chunks]
+    # A run of stars is one star.
+    starred = [chunk for chunk in starred[:-1] if chunk] + starred[-1:]
+    if not starred:
+        return first
+    # Like Go, a star settles for the first place where the text up to the next star matches. A group in a look-ahead is
+    # never tried again: without that, a pattern with many stars would take forever.
+    settled = "".join(f"(?=(?P<star{i}>[^/]*?{chunk}))(?P=star{i})" for i, chunk in enumerate(starred[:-1]))
+    return f"{first}{settled}[^/]*{starred[-1]}"
 
 
 def _translate_class(text: str, position: int) -> tuple[str, int]:
@@ -208,7 +237,7 @@ def _translate_class(text: str, position: int) -> tuple[str, int]:
     ranges: list[str] = []
     while True:
         if text[position : position + 1] == "]" and ranges:
-            return f"(?!/)[{'^' if negated else ''}{''.join(ranges)}]", position + 1
+            return f"[{'^' if negated else ''}{''.join(ranges)}]", position + 1
         low, position = _class_char(text, position)
         high = low
         if text[position : position + 1] == "-":
