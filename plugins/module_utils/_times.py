@@ -24,6 +24,8 @@ _TIMESTAMP_RE = re.compile(
 
 #: Creation dates before this are those of reproducible builds (1970, 1980 and the zero time): no age at all.
 EARLIEST_CREDIBLE = datetime.datetime(1990, 1, 1, tzinfo=datetime.timezone.utc).timestamp()
+#: The end of the year 9999. Later than that are milliseconds; read as seconds they would make every image old.
+_LATEST = 253402300799
 
 
 class Moment(t.NamedTuple):
@@ -44,6 +46,8 @@ class Moment(t.NamedTuple):
         if _DURATION_RE.match(text):
             return cls(text, parse_duration(text), None, False)
         if _UNIX_RE.match(text):
+            if float(text) > _LATEST:
+                raise ValueError(f"{text!r} is not a valid timestamp: Unix seconds are meant, not milliseconds")
             return cls(text, None, float(text), False)
         match = _TIMESTAMP_RE.match(text)
         if match is None:
