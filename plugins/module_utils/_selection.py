@@ -76,10 +76,10 @@ class Filters:
     @classmethod
     def parse(cls, raw: Mapping[str, t.Any] | None) -> Filters | None:
         """Read the option ``filters``; ``None`` when it asks for nothing. Raises :class:`InvalidRequest`."""
-        given = {key: value for key, value in (raw or {}).items() if value is not None}
-        for key in given:
+        for key in raw or {}:
             if key not in _FILTERS:
                 raise InvalidRequest(f"filters: unknown filter {key!r}; known are {', '.join(_FILTERS)}")
+        given = {key: value for key, value in (raw or {}).items() if value is not None}
         if not given:
             return None
         values = {key: _strings(f"filters.{key}", value) for key, value in given.items()}
@@ -180,7 +180,6 @@ def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
     absent: list[str] = []
     kept: list[tuple[str, str, str]] = []
     finder = Finder(snapshot)
-    rejects = request.filters.rejects if request.filters is not None else _rejects_nothing
     for name in request.names or ():
         removal = finder.find(name)
         if removal is None:
@@ -195,7 +194,7 @@ def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
                     Candidate(Removal(image.id, reference), reference.familiar, f"patterns: {pattern.text}")
                 )
     if request.filters is not None:
-        reasons = {image.id: rejects(image, snapshot, now) for image in snapshot.images}
+        reasons = {image.id: request.filters.rejects(image, snapshot, now) for image in snapshot.images}
         kept = [
             (c.removal.image_id, str(reasons[c.removal.image_id]), "filters")
             for c in candidates
@@ -206,10 +205,6 @@ def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
             matched = [image for image in snapshot.images if not reasons[image.id]]
             candidates = list(_every_reference(matched, snapshot, f"filters: {request.filters}"))
     return Selection(tuple(_ids_last(candidates)), tuple(dict.fromkeys(absent)), tuple(kept))
-
-
-def _rejects_nothing(image: Image, snapshot: Snapshot, now: float) -> str | None:
-    return None
 
 
 def _every_reference(images: Iterable[Image], snapshot: Snapshot, rule: str) -> Iterator[Candidate]:
@@ -362,7 +357,7 @@ def _strings(option: str, value: t.Any) -> tuple[str, ...]:
     values = value if isinstance(value, (list, tuple)) else [value]
     for item in values:
         if isinstance(item, (dict, list, tuple)) or item is None or not str(item).strip():
-            raise InvalidRequest(f"{option}: {item!r} is not a text")
+            raise InvalidRequest(f"{option}: {item!r} is not a value: write a text, or a list of texts")
     if not values:
         raise InvalidRequest(f"{option}: an empty list filters nothing")
     return tuple(str(item).strip() for item in values)
