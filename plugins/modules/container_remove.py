@@ -1,0 +1,317 @@
+#!/usr/bin/python
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: container_remove
+short_description: Remove Docker containers by name, pattern, image, label, state or age
+version_added: 1.0.0
+author:
+  - imagewarden contributors (@imagewarden)
+description:
+  - Removes containers from a Docker Engine, as C(docker rm) and C(docker container prune) do, with a check mode that
+    foretells exactly which ones. Containers hold the images that they were made from, so this comes before removing images.
+  - A running container is stopped and removed only when O(states) names its state.
+  - Every container is addressed by its whole ID and looked at again right before it is touched. One that was started,
+    renamed or run again meanwhile is skipped and reported.
+  - A container that is not there is no error, because the state asked for holds.
+extends_documentation_fragment:
+  - imagewarden.docker.connection
+  - imagewarden.docker.attributes
+options:
+  names:
+    description:
+      - Containers by name, by long ID, or by short ID of six or more hex digits. A name wins over a short ID.
+      - A short ID that stands for several containers is an error that lists them.
+    type: list
+    elements: str
+    aliases: [name]
+  patterns:
+    description:
+      - Select every container whose name matches one of these globs, in addition to O(names).
+      - With O(use_regex=true) they are Python regular expressions, searched in the name.
+    type: list
+    elements: str
+  use_regex:
+    description:
+      - Read O(patterns) and O(excludes) as Python regular expressions instead of globs.
+    type: bool
+    default: false
+  excludes:
+    description:
+      - Containers whose names match one of these are never removed, whatever else selects them.
+    type: list
+    elements: str
+    default: []
+  images:
+    description:
+      - Select the containers of these images or of their descendants, as the Engine's filter C(ancestor) does.
+      - Every form that C(docker rmi) takes will do, and an ID also when the image itself is gone. A name without a tag and a
+        digest means the tag V(latest).
+      - An entry with C(*), C(?) or C([) is a glob over references, such as V(ci/*:pr-*).
+    type: list
+    elements: str
+  labels:
+    description:
+      - Select the containers that have all of these labels. Each is C(key) or C(key=value).
+    type: list
+    elements: str
+  states:
+    description:
+      - Only containers in one of these states are removed.
+      - If it is not set, these are V(created), V(exited) and V(dead).
+      - A container that is V(running), V(paused) or V(restarting) is stopped first. A paused one gets its signal, and is
+        then resumed by the Engine to act on it.
+    type: list
+    elements: str
+    choices: [created, running, paused, restarting, removing, exited, dead]
+  older_than:
+    description:
+      - Only containers are removed that finished before this, or that were created before this if they run or never ran.
+      - A duration such as V(24h) or V(7d), or a timestamp such as V(2020-07-07T00:00:00Z).
+      - This costs one request for each container that is selected, is not running, and was created before this.
+    type: str
+  stop_timeout:
+    description:
+      - Seconds that a container has to stop after its stop signal, before the Engine kills it. V(0) kills it at once.
+      - If it is not set, the container's own configuration says it, or else the Engine's default of 10 seconds.
+    type: int
+  kill:
+    description:
+      - Kill running containers instead of stopping them, as C(docker rm --force) does.
+    type: bool
+    default: false
+  volumes:
+    description:
+      - Remove the anonymous volumes of the containers too. Named volumes are never removed.
+      - The Engine itself does so for containers that were started with C(--rm), whatever this says.
+    type: bool
+    default: false
+  commit_to:
+    description:
+      - A repository. Before it is stopped and removed, each container is committed to C(REPOSITORY/NAME:TIMESTAMP), where
+        C(NAME) is the container's name in lower case and C(TIMESTAMP) the time of the task in UTC, such as V(20260314T092653Z).
+      - A container that could not be committed is not removed. One that is dead is skipped, because the Engine commits none.
+    type: str
+  orchestrated:
+    description:
+      - Remove the containers of an orchestrator too, known by labels of Swarm tasks and of Kubernetes.
+      - Otherwise they are kept, because their orchestrator would only start them again.
+    type: bool
+    default: false
+  after:
+    description:
+      - Results of earlier tasks of the same play, registered from modules of this collection.
+      - In check mode they are applied to the snapshot before planning, so that a chain of tasks is predicted as a chain.
+        A real run finds their effects on the Engine, and ignores this option.
+    type: list
+    elements: dict
+    default: []
+  details:
+    description:
+      - Which containers RV(containers) in the result lists.
+    type: str
+    choices:
+      changes: Those that the task selects, each with what became of it.
+      all: Every container of the host.
+    default: changes
+notes:
+  - O(names) and O(patterns) add up. Of what they select, only those go that match O(images), O(labels), O(states) and
+    O(older_than) too, as far as these are given. At least one of the six is required.
+seealso:
+  - module: imagewarden.docker.image_remove
+  - name: docker container rm
+    description: The command that this module stands for.
+    link: https://docs.docker.com/reference/cli/docker/container/rm/
+"""
+
+EXAMPLES = r"""
+- name: Remove every container that is not running, as docker container prune does
+  imagewarden.docker.container_remove:
+    states: [created, exited, dead]
+
+- name: Remove what finished more than a week ago, but never the databases
+  imagewarden.docker.container_remove:
+    older_than: 7d
+    excludes: ["db-*"]
+
+- name: Stop and remove two containers, whatever they are doing
+  imagewarden.docker.container_remove:
+    names: [web, worker]
+    states: [created, running, paused, restarting, exited, dead]
+    stop_timeout: 30
+
+- name: Free an image of its containers, and then remove it
+  imagewarden.docker.container_remove:
+    images: [redis:alpine]
+    states: [created, running, exited]
+  register: containers
+
+- name: Remove the image too (in check mode this knows that the containers would be gone)
+  imagewarden.docker.image_remove:
+    names: [redis:alpine]
+    after: ["{{ containers }}"]
+
+- name: Remove the containers of a pipeline at once, with their anonymous volumes
+  imagewarden.docker.container_remove:
+    labels: [ci.pipeline]
+    states: [created, running, paused, exited, dead]
+    kill: true
+    volumes: true
+
+- name: Keep a copy of a container that is to go
+  imagewarden.docker.container_remove:
+    name: legacy-app
+    commit_to: attic
+"""
+
+RETURN = r"""
+removed:
+  description: The names of the containers that were removed, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: [web, worker]
+stopped:
+  description: The names of the running, paused or restarting containers that were stopped first, in order. None with O(kill=true).
+  returned: success
+  type: list
+  elements: str
+  sample: [web]
+committed:
+  description: The images that containers were committed to, in order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    container:
+      description: The name of the container.
+      type: str
+      sample: legacy-app
+    container_id:
+      description: The ID of the container.
+      type: str
+      sample: 4c01db0b339c59d1b6f09a2f3ff4fd8b0d3a6ad5a4e0b2f7cb1e4b8f3c0a1d2e
+    reference:
+      description: The reference of the image. Its tag is the time of the task.
+      type: str
+      sample: attic/legacy-app:20260314T092653Z
+    image_id:
+      description: The ID of the image. V(null) in check mode, where no ID can be known.
+      type: str
+      sample: sha256:501d3c9ee6b7bf1d57f1a1ae4ab39e84a9e5a9b83dd5d44bb7d5a4ea42f94b44
+    parent_id:
+      description: The ID of the image that the container was made from.
+      type: str
+      sample: sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359
+absent:
+  description: What O(names) and O(images) name and what is not there, in order.
+  returned: success
+  type: list
+  elements: str
+  sample: [worker-old]
+containers:
+  description: The containers that the task selects, by name, each with what became of it and why.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The whole ID.
+      type: str
+      sample: 4c01db0b339c59d1b6f09a2f3ff4fd8b0d3a6ad5a4e0b2f7cb1e4b8f3c0a1d2e
+    name:
+      description: The name.
+      type: str
+      sample: web
+    image:
+      description: The image as the Engine prints it. This is an ID when the reference that the container was made from has moved on.
+      type: str
+      sample: redis:alpine
+    image_id:
+      description: The ID of the image that the container was made from.
+      type: str
+      sample: sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359
+    state:
+      description: The state before the task.
+      type: str
+      sample: exited
+    action:
+      description:
+        - V(removed), V(kept) because an option keeps it, or V(skipped) because it could not be removed.
+      type: str
+      sample: removed
+    reason:
+      description: Why.
+      type: str
+      sample: "names: web selects it"
+    rule:
+      description: The option that decided.
+      type: str
+      sample: "names: web"
+engine:
+  description: Which Engine answered, with C(version), C(api_version), C(store), C(driver) and C(host).
+  returned: success
+  type: dict
+  sample: {version: 28.5.2, api_version: "1.51", store: graphdriver, driver: overlay2, host: build-1}
+summary:
+  description: One line for a person.
+  returned: success
+  type: str
+  sample: 2 containers removed, 1 stopped, 5 kept
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._container_engine import ContainerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._container_execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._container_report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._containers import (
+    STATES,
+    Request,
+    plan_containers,
+    undated,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
+
+OPTIONS = {
+    "names": {"type": "list", "elements": "str", "aliases": ["name"]},
+    "images": {"type": "list", "elements": "str"},
+    "labels": {"type": "list", "elements": "str"},
+    "states": {"type": "list", "elements": "str", "choices": list(STATES)},
+    "older_than": {"type": "str"},
+    "stop_timeout": {"type": "int"},
+    "kill": {"type": "bool", "default": False},
+    "volumes": {"type": "bool", "default": False},
+    "commit_to": {"type": "str"},
+    "orchestrated": {"type": "bool", "default": False},
+    "after": RESULT["after"],
+    "details": RESULT["details"],
+}
+
+
+def main() -> None:
+    """Wire the request, the snapshot, the plan, its outcome and the report together."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, SELECTION, OPTIONS), supports_check_mode=True)
+    now = time.time()
+    with clear_failures(module):
+        request = Request.parse(module.params)
+        engine = ContainerEngine(connect(module.params))
+        snapshot = after_results(engine.read_containers(request.needs_images), earlier_results(module))
+        finished = engine.read_finish_times(undated(snapshot, request, now))
+        plan = plan_containers(snapshot, request, now, finished)
+        outcome = carry_out(plan, engine, module.check_mode)
+        finish(module, report(outcome, module.params["details"]), warnings(outcome))
+
+
+if __name__ == "__main__":
+    main()
