@@ -102,19 +102,29 @@ def _run(step: Step, plan: Plan, engine: Engine) -> StepOutcome:
     except EngineError as exc:
         if exc.status == 404:
             return StepOutcome(step, GONE, reason="it was already gone", as_planned=False)
+        # The Engine drops from its answer what it had removed before the error, conflicts among them.
         if exc.status == 409:
-            return StepOutcome(step, REFUSED, reason=exc.explanation, as_planned=False)
-        # The Engine drops from its answer what it had removed before the error.
+            return _observed(step, plan, engine, REFUSED, exc.explanation)
         return _observed(step, plan, engine, FAILED, str(exc))
     except EngineUnavailable as exc:
         return _observed(step, plan, engine, FAILED, str(exc))
     known = {image.id for image in plan.snapshot.images}
     untagged = tuple(line["Untagged"] for line in lines if "Untagged" in line)
     deleted = tuple(line["Deleted"] for line in lines if line.get("Deleted") in known)
-    if (untagged, deleted) != (_untagged(step), step.effect.deleted):
-        return _observed(step, plan, engine, DONE, "the Engine did not do what was predicted")
     layers = tuple(line["Deleted"] for line in lines if "Deleted" in line and line["Deleted"] not in known)
-    return StepOutcome(step, DONE, untagged, step.effect.gone, layers)
+    if (untagged, deleted) == (_untagged(step), step.effect.deleted):
+        return StepOutcome(step, DONE, untagged, step.effect.gone, layers)
+    kept = _reported_but_kept(step, deleted, engine)
+    reason = "the Engine did not do what was predicted"
+    return StepOutcome(step, DONE, untagged, tuple(i for i in deleted if i not in kept), layers, reason, False)
+
+
+def _reported_but_kept(step: Step, deleted: Sequence[str], engine: Engine) -> frozenset[str]:
+    """The images that the Engine says it deleted, and keeps under a dangling record: only a listing tells."""
+    try:
+        return frozenset(raw["Id"] for raw in engine.list_images()) & frozenset(deleted)
+    except (EngineError, EngineUnavailable):
+        return step.effect.survives
 
 
 def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:

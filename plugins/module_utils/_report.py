@@ -51,7 +51,7 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
         "changed": bool(untagged or deleted),
         "untagged": untagged,
         "deleted": deleted,
-        "absent": list(plan.absent),
+        "absent": [*plan.absent, *(step.step.candidate.target for step in outcome.steps if step.status == GONE)],
         "conflicts": _conflicts(outcome),
         "images": _images(plan.snapshot, verdicts, details),
         "space_reclaimed": size,
@@ -98,13 +98,19 @@ def container_facts(container: Container) -> dict[str, str]:
     return {"name": container.name, "id": short_id(container.id), "state": container.state}
 
 
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
 def human_size(size: float) -> str:
-    """Bytes for a person, in the decimal units that ``docker images`` uses."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
-        size /= 1000
-    raise AssertionError("not reached")
+    """Bytes for a person: three digits, in the decimal units that ``docker images`` uses."""
+    power = 0
+    while _three_digits(size) >= 1000 and power < len(_UNITS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{_three_digits(size):g} {_UNITS[power]}"
+
+
+def _three_digits(number: float) -> float:
+    return float(f"{number:.3g}")
 
 
 def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
@@ -115,7 +121,7 @@ def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
     for step in outcome.steps:
         removal, rule = step.step.candidate.removal, step.step.candidate.rule
         if not step.untagged and not step.deleted:
-            if step.status != GONE:
+            if verdicts[removal.image_id].action not in (UNTAGGED, DELETED):
                 verdicts[removal.image_id] = Verdict(SKIPPED, step.reason, rule)
             continue
         names_left[removal.image_id] -= set(step.untagged)

@@ -50,8 +50,8 @@ class Image:
     ``references`` are its tags and digest references, sorted as the Engine sorts them. ``digests`` are what the Engine
     shows as ``RepoDigests``, which the containerd store makes up for every name. ``size`` and ``shared_size`` are bytes;
     ``created`` is in Unix seconds. ``has_dangling_record`` tells of the containerd store's record ``moby-dangling@…``.
-    ``names_unread`` holds names that are no valid reference. ``unpacked`` is the part of ``size`` that is in snapshots, on
-    the containerd store where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
+    ``names_unread`` holds names that are no valid reference. ``unpacked`` are the bytes of its snapshots on the
+    containerd store, where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
     history, and ``layer_folders`` where overlay2 keeps each layer.
     """
 
@@ -167,7 +167,7 @@ def parse_image(raw: Mapping[str, t.Any], store: str, dangling_ids: frozenset[st
         digests=tuple(name for name in raw.get("RepoDigests") or [] if not _is_none(name)),
         has_dangling_record=store == CONTAINERD and (raw["Id"] in dangling_ids or not (references or unread)),
         names_unread=unread,
-        unpacked=_unpacked(raw.get("Manifests")) if store == CONTAINERD else None,
+        unpacked=_unpacked(raw) if store == CONTAINERD else None,
     )
 
 
@@ -187,10 +187,12 @@ def parse_references(raw: Mapping[str, t.Any], store: str) -> tuple[tuple[Refere
     return tuple(sorted(references, key=lambda ref: ref.full)), tuple(unread)
 
 
-def _unpacked(manifests: Sequence[Mapping[str, t.Any]] | None) -> int | None:
-    if manifests is None:
+def _unpacked(raw: Mapping[str, t.Any]) -> int | None:
+    # The snapshots of an image that was committed or built here hang on the one its container was set up in, which is
+    # added up here and is in no shared size (image_snapshot.go): then only the history tells.
+    if raw.get("Manifests") is None or raw.get("ParentId"):
         return None
-    sizes = ((manifest.get("ImageData") or {}).get("Size") or {} for manifest in manifests)
+    sizes = ((manifest.get("ImageData") or {}).get("Size") or {} for manifest in raw["Manifests"])
     return sum(size.get("Unpacked") or 0 for size in sizes)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, id_prefix
 
 if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Container, Image, Snapshot
@@ -97,8 +97,9 @@ class StoreModel:
         return tuple(container for container in self.users(image_id) if container.is_running)
 
     def mounters(self, image_id: str) -> tuple[Container, ...]:
-        """The containers with an image mount of this image."""
-        return tuple(sorted(self._mounters.get(image_id, ()), key=lambda c: (not c.is_running, c.name, c.id)))
+        """The containers with an image mount of this image, or of one that cannot be told: then it may be this one."""
+        found = [*self._mounters.get(image_id, ()), *self._mounters.get(UNKNOWN_MOUNT, ())]
+        return tuple(sorted(found, key=lambda c: (not c.is_running, c.name, c.id)))
 
     def holders(self, image_id: str) -> tuple[Container, ...]:
         """The containers that use this image in either way."""
@@ -128,21 +129,33 @@ class StoreModel:
 
 
 def mounters_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
-    """Containers by the image that they mount. The listing tells the source as it was written when it was mounted."""
+    """Containers by the ID of the image that they mount, and under :data:`UNKNOWN_MOUNT` those of which nobody can tell.
+
+    The listing tells a mount's source as it was written, not the image that it stood for then.
+    """
     mounting = [container for container in snapshot.containers if container.mounted_images]
     if not mounting:
         return {}
     by_name = {ref: image.id for image in snapshot.images for ref in image.references}
+    ids = [image.id for image in snapshot.images]
     found: dict[str, list[Container]] = {}
     for container in mounting:
         for source in container.mounted_images:
-            try:
-                image_id = by_name.get(Reference.parse(source), "")
-            except ValueError:
-                image_id = source if source.startswith("sha256:") else f"sha256:{source}"
-            found.setdefault(image_id, []).append(container)
+            found.setdefault(_mounted_image(source, by_name, ids), []).append(container)
     return found
 
+
+def _mounted_image(source: str, by_name: dict[Reference, str], ids: list[str]) -> str:
+    prefix = id_prefix(source)
+    matching = [image_id for image_id in ids if prefix is not None and image_id.startswith(f"sha256:{prefix}")]
+    try:
+        return by_name[Reference.parse(source)]
+    except (ValueError, KeyError):
+        return matching[0] if len(matching) == 1 else UNKNOWN_MOUNT
+
+
+#: Stands for the image of a mount whose source is no local name any more.
+UNKNOWN_MOUNT = ""
 
 USED_BY_RUNNING = "the image is used by a running container"
 USED_BY_STOPPED = "the image is used by a stopped container"

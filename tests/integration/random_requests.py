@@ -1,0 +1,70 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Random tasks of image_remove for a given state: targets in every form, patterns, filters and options."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    import random
+
+    from tests.integration.engine_state import EngineState
+
+PATTERNS = ("app", "app:1*", "*/app", "*/*/app:*", "cafe:[1-2]", "base:?", "pull/*", "127.0.0.1:*/pull/a")
+REGEXES = ("^app:", "app", ":1$", "@sha256", "^(cafe|base):latest$")
+
+
+def random_request(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
+    """Arguments of one task; the state only serves to find targets that exist."""
+    request: dict[str, t.Any] = {
+        "on_conflict": choose.choice(["fail", "skip", "skip"]),
+        "force": choose.random() < 0.25,
+        "prune_parents": choose.random() < 0.8,
+        "untag_only": choose.random() < 0.1,
+        "layers": choose.random() < 0.6,
+    }
+    way = choose.random()
+    if way < 0.75:
+        request["names"] = [_target(choose, state) for _ in range(choose.randint(1, 3))]
+    elif way < 0.9:
+        request["use_regex"] = choose.random() < 0.4
+        request["patterns"] = choose.sample(REGEXES if request["use_regex"] else PATTERNS, choose.randint(1, 2))
+    else:
+        request["filters"] = _filters(choose, state)
+    if choose.random() < 0.15:
+        request["excludes"] = [choose.choice(REGEXES if request.get("use_regex") else PATTERNS)]
+    return request
+
+
+def _target(choose: random.Random, state: EngineState) -> str:
+    if not state.images or choose.random() < 0.05:
+        return choose.choice(["nothing:1", "app:none", "sha256:" + "0" * 64, "nothing@sha256:" + "1" * 64])
+    image_id = choose.choice(list(state.images))
+    names = state.names(image_id)
+    digests = [name for name in state.images[image_id]["RepoDigests"] or [] if "<none>" not in name]
+    digits = image_id[7:]
+    forms = [image_id, digits, digits[:12], digits[: choose.randint(5, 11)], f"sha256:{digits[:12]}"]
+    forms += names * 4 + digests * 2
+    forms += [f"docker.io/library/{name}" for name in names if "/" not in name]
+    forms += [name[: -len(":latest")] for name in names if name.endswith(":latest")]
+    tags = [name for name in names if "@" not in name]
+    # With both, the graphdriver store looks at the digest alone, and the containerd store at both.
+    forms += [f"{tag}@{digest.partition('@')[2]}" for tag in tags[:1] for digest in digests[:1]]
+    return choose.choice(forms)
+
+
+def _filters(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
+    names = sorted(state.references)
+    options: list[dict[str, t.Any]] = [
+        {"dangling": True},
+        {"dangling": False, "label": "stage=build"},
+        {"label": ["stage"]},
+        {"until": "2021-01-01"},
+        {"until": "720h"},
+    ]
+    if names:
+        options += [{"before": choose.choice(names)}, {"since": choose.choice(names)}]
+    return choose.choice(options)
