@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         if name != "status":
             choices = (*ENGINE_NAMES, _PRIVATE) if name in ("up", "down") else ENGINE_NAMES
-            command.add_argument("names", nargs="+" if name in ("stop", "start") else "*", choices=[*choices, []], metavar="NAME")
+            command.add_argument(
+                "names", nargs="+" if name in ("stop", "start") else "*", choices=[*choices, []], metavar="NAME"
+            )
         if name == "down":
             command.add_argument("--purge", action="store_true", help="remove the host images too")
     return parser
@@ -59,7 +61,9 @@ def _up(options: argparse.Namespace) -> None:
     if names or not options.names:
         from .lab import Lab
 
-        Lab().up(names or ENGINE_NAMES, say=lambda line: print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True))
+        Lab().up(
+            names or ENGINE_NAMES, say=lambda line: print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
+        )
         _status(options)
 
 
@@ -83,7 +87,9 @@ def _status(options: argparse.Namespace) -> None:
             print(f"{kind.name:15} not running")
         else:
             state = "up     " if host.engine_answers() else "stopped"
-            print(f"{kind.name:15} {state} Docker {kind.version:6} {kind.store:11} ssh port {host.ssh_port}  unix://{host.socket}")
+            print(
+                f"{kind.name:15} {state} Docker {kind.version:6} {kind.store:11} ssh port {host.ssh_port}  unix://{host.socket}"
+            )
     if up:
         print(f"ssh        ssh -F {lab.directory.ssh / 'config'} NAME")
 
@@ -110,13 +116,13 @@ def _down(options: argparse.Namespace) -> None:
 
         Lab().down(purge=options.purge)
         return
-    for name in options.names:
-        if name == _PRIVATE:
-            private_engine(LabDirectory.from_environment()).purge()
-        else:
-            from .lab import Lab
+    names = [name for name in options.names if name != _PRIVATE]
+    if _PRIVATE in options.names:
+        private_engine(LabDirectory.from_environment()).purge()
+    if names:
+        from .lab import Lab
 
-            Lab().host(name).remove()
+        Lab().remove(names)
 
 
 if __name__ == "__main__":

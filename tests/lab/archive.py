@@ -108,9 +108,7 @@ def busybox() -> bytes:
 
 def index(images: t.Sequence[Image]) -> bytes:
     """An index of one image for each platform."""
-    manifests = [
-        {**_descriptor(MANIFEST, image.manifest), "platform": _platform(image)} for image in images
-    ]
+    manifests = [{**_descriptor(MANIFEST, image.manifest), "platform": _platform(image)} for image in images]
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
 
 
@@ -152,7 +150,8 @@ def compressed(content: bytes) -> bytes:
 def normalized(reference: str) -> str:
     """The reference with its registry and its tag: docker.io/library/a:latest."""
     first, slash, _rest = reference.partition("/")
-    if not slash or not any(sign in first for sign in ".:") and first != "localhost":
+    is_registry = bool(slash) and (first == "localhost" or any(sign in first for sign in ".:"))
+    if not is_registry:
         reference = f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"
     return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
 
@@ -183,9 +182,7 @@ def _named(descriptor: dict[str, t.Any], references: t.Sequence[str]) -> list[di
     return entries or [descriptor]
 
 
-def _layout(
-    blobs: t.Mapping[str, bytes], roots: t.Sequence[object], docker_manifest: t.Sequence[object]
-) -> bytes:
+def _layout(blobs: t.Mapping[str, bytes], roots: t.Sequence[object], docker_manifest: t.Sequence[object]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, content in blobs.items():

@@ -44,6 +44,10 @@ class LabDirectory:
         """The cgroup in which every process of a container of the lab runs, so that no crash can lose one."""
         return f"/imagewarden-lab-{self.id}"
 
+    def cgroup(self, engine: Path) -> str:
+        """The part of it for the containers of one private Engine, which the Engine's directory names."""
+        return f"{self.cgroup_parent}/{engine.name}"
+
     @property
     def label(self) -> str:
         """The Engine label by which `reset` recognises an Engine of the lab."""
@@ -93,7 +97,9 @@ class LabDirectory:
         """Create the directory, or say why it cannot serve."""
         longest = self.outer / "exec" / "containerd" / "containerd-debug.sock"
         if len(os.fsencode(longest)) > _LONGEST_SOCKET_PATH:
-            raise LabError(f"{self.root} is too long a path for the lab's sockets: set IMAGEWARDEN_LAB_DIR to a shorter one")
+            raise LabError(
+                f"{self.root} is too long a path for the lab's sockets: set IMAGEWARDEN_LAB_DIR to a shorter one"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

@@ -58,7 +58,7 @@ class Engine:
         return APIClient(base_url=docker_host or self.docker_host, version=api_version, timeout=120)
 
     def reset(self) -> None:
-        """Remove all that it holds: containers, images, volumes, networks and build cache."""
+        """Remove all that it holds: containers, images, volumes and build cache."""
         # The listing may still say `removing` of a container that is dead when it is inspected.
         if self.client.containers(all=True, quiet=True, filters={"status": ["dead", "removing"]}):
             self.host.release_dead_containers()

@@ -36,7 +36,16 @@ class EngineKind:
         return version == self.version or version.startswith(self.version + ".")
 
 
-_HOST = ("docker.io", "iptables", "ca-certificates", "python3", "python3-docker", "openssh-server", "procps", "e2fsprogs")
+_HOST = (
+    "docker.io",
+    "iptables",
+    "ca-certificates",
+    "python3",
+    "python3-docker",
+    "openssh-server",
+    "procps",
+    "e2fsprogs",
+)
 
 # From trixie on, the command line client is a package of its own, and buildx is packaged.
 SUITES: dict[str, Suite] = {

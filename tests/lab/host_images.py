@@ -48,7 +48,7 @@ def _options(suite: Suite) -> list[str]:
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
-        "--aptopt=Acquire::Retries \"3\"",
+        '--aptopt=Acquire::Retries "3"',
     ]
     if suite.stale_release_file_ok:
         options.append('--aptopt=Acquire::Check-Valid-Until "false"')
@@ -63,7 +63,7 @@ def _make(client: APIClient, suite: Suite, mirror: str, reference: str) -> None:
         assert process.stdout is not None
         repository, tag = reference.split(":")
         # An image that was cut short must not take the tag: it gets one when mmdebstrap is known to have finished.
-        answer = client.import_image_from_data(_blocks(process.stdout), changes=["CMD [\"/bin/sh\"]"])
+        answer = client.import_image_from_data(_blocks(process.stdout), changes=['CMD ["/bin/sh"]'])
         if process.wait() != 0:
             log.seek(0)
             raise LabError(f"mmdebstrap {suite.name} from {mirror} failed: {_tail(log.read())}")

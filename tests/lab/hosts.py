@@ -19,16 +19,13 @@ from .errors import LabError
 from .ports import free_port
 from .unix_http import answers, get_json, wait_until_answers
 
-if t.TYPE_CHECKING:
-    from docker import APIClient
-
 _SCRIPT = Path(__file__).with_name("host.sh")
 
 
 class Host:
     """One host of the lab: a container, a directory that it shares with the outside, a directory for its data."""
 
-    def __init__(self, kind: EngineKind, lab: LabDirectory, outer: APIClient) -> None:
+    def __init__(self, kind: EngineKind, lab: LabDirectory, outer: t.Any) -> None:
         self.kind = kind
         self.container = f"imagewarden-lab-{lab.id}-{kind.name}"
         self.directory = lab.engine(kind.name)
@@ -57,7 +54,7 @@ class Host:
 
     def is_up(self) -> bool:
         """Whether the host runs; its Engine may be stopped."""
-        return self._state().get("Running", False)
+        return bool(self._state().get("Running"))
 
     def engine_answers(self) -> bool:
         """Whether its Engine answers."""
@@ -65,7 +62,7 @@ class Host:
 
     def wait_for_engine(self) -> None:
         """Wait until its Engine answers, and see that it is the one of its row."""
-        if not wait_until_answers(self.socket, 60, self._engine_may_come):
+        if not wait_until_answers(self.socket, 60, self.is_up):
             raise LabError(f"the Engine of {self.kind.name} did not start: {self._last_words()}")
         version = get_json(self.socket, "/version")["Version"]
         if not self.kind.expects(version):
@@ -100,7 +97,7 @@ class Host:
     def run(self, *argv: str) -> str:
         """Run a program in the host and return what it printed; a failure is an error."""
         created = self._outer.exec_create(self.container, list(argv))
-        output = self._outer.exec_start(created["Id"]).decode(errors="replace")
+        output = str(self._outer.exec_start(created["Id"]).decode(errors="replace"))
         code = self._outer.exec_inspect(created["Id"])["ExitCode"]
         if code != 0:
             raise LabError(f"{self.kind.name}: {' '.join(argv)}: exit code {code}: {output.strip()[-400:]}")
@@ -119,7 +116,7 @@ class Host:
             "--iptables=false",
             "--ip6tables=false",
             "--exec-opt=native.cgroupdriver=cgroupfs",
-            f"--cgroup-parent={self._lab.cgroup_parent}/{self.kind.name}",
+            f"--cgroup-parent={self._lab.cgroup(self._lab.outer)}/{self.kind.name}",
             f"--label={self._lab.label}",
         )
         (self.directory / "arguments").write_text("\n".join(arguments) + "\n")
@@ -127,7 +124,12 @@ class Host:
 
     def _configuration(self, image: str) -> dict[str, t.Any]:
         data = self._lab.engine_data(self.kind.name)
-        binds = {self.directory: "/run/lab", data / "docker": "/var/lib/docker", data / "containerd": "/var/lib/containerd"}
+        binds = {
+            self.directory: "/run/lab",
+            data / "docker": "/var/lib/docker",
+            data / "containerd": "/var/lib/containerd",
+            Path("/sys/fs/cgroup"): "/sys/fs/cgroup",
+        }
         return {
             "Image": image,
             "Hostname": self.kind.name,
@@ -137,7 +139,7 @@ class Host:
             "HostConfig": {
                 "NetworkMode": "host",
                 "CgroupnsMode": "host",
-                "Binds": [*(f"{source}:{target}" for source, target in binds.items()), "/sys/fs/cgroup:/sys/fs/cgroup:rw"],
+                "Binds": [f"{source}:{target}:rw" for source, target in binds.items()],
                 "DeviceCgroupRules": ["a *:* rwm"],
                 # Privileged containers fail where the machine itself lacks a capability; this works there and elsewhere.
                 "CapAdd": ["ALL"],
@@ -153,7 +155,7 @@ class Host:
         from docker.errors import NotFound
 
         try:
-            return self._outer.inspect_container(self.container)["State"]
+            return dict(self._outer.inspect_container(self.container)["State"])
         except NotFound:
             return {}
 
@@ -165,9 +167,6 @@ class Host:
         except NotFound:
             pass
 
-    def _engine_may_come(self) -> bool:
-        return self.is_up()
-
     def _last_words(self) -> str:
         texts = []
         for name in ("containerd.log", "dockerd.log"):
@@ -176,7 +175,7 @@ class Host:
             except OSError:
                 pass
         if not self.is_up():
-            texts += [self._outer.logs(self.container, tail=4).decode(errors="replace").strip()] if self._state() else ["no host"]
+            texts.append("the host itself does not run")
         return " | ".join(texts)
 
 
@@ -188,7 +187,8 @@ def write_ssh_configuration(lab: LabDirectory, hosts: t.Iterable[Host]) -> None:
         known.append(f"[127.0.0.1]:{host.ssh_port} {key}\n")
         sections.append(
             f"Host {host.kind.name}\n  HostName 127.0.0.1\n  Port {host.ssh_port}\n  User root\n"
-            f"  IdentityFile {lab.ssh / 'id_ed25519'}\n  IdentitiesOnly yes\n  UserKnownHostsFile {lab.ssh / 'known_hosts'}\n"
+            f"  IdentityFile {lab.ssh / 'id_ed25519'}\n  IdentitiesOnly yes\n"
+            f"  UserKnownHostsFile {lab.ssh / 'known_hosts'}\n"
         )
     _replace(lab.ssh / "known_hosts", "".join(known))
     _replace(lab.ssh / "config", "\n".join(sections))

@@ -70,6 +70,12 @@ class Lab:
         if purge:
             residue.remove_tree(self.directory.root)
 
+    def remove(self, names: t.Sequence[str]) -> None:
+        """Remove these hosts; the others stay."""
+        with self._locked():
+            for name in names:
+                self.host(name).remove()
+
     def host(self, name: str) -> Host:
         """The host of that name, whether it runs or not; the outer Engine must run."""
         return Host(engine_kind(name), self.directory, self._outer_client())
@@ -106,15 +112,15 @@ class Lab:
         say(f"{kind.name}: up")
 
     def _host_images(self, kinds: t.Iterable[EngineKind], say: t.Callable[[str], None]) -> dict[str, str]:
-        suites = sorted({kind.suite for kind in kinds})
+        suites = {kind.suite for kind in kinds}
 
-        def image_of(suite: str) -> str:
+        def image_of(suite: str) -> tuple[str, str]:
             image = host_images.host_image(self._outer_client(), SUITES[suite])
             say(f"{suite}: host image ready")
-            return image
+            return suite, image
 
         with ThreadPoolExecutor(max_workers=len(suites) or 1) as pool:
-            return dict(zip(suites, pool.map(image_of, suites)))
+            return dict(pool.map(image_of, suites))
 
     def _make_keys(self) -> None:
         """One key for the client and one for the hosts, new in every run of the lab."""
@@ -123,7 +129,8 @@ class Lab:
             key = self.directory.ssh / name
             if not key.with_suffix(".pub").exists():
                 key.unlink(missing_ok=True)
-                command = [machine.program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "imagewarden-lab", "-f", str(key)]
+                options = ("-q", "-t", "ed25519", "-N", "", "-C", "imagewarden-lab")
+                command = [machine.program("ssh-keygen"), *options, "-f", str(key)]
                 subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
 
     @contextlib.contextmanager

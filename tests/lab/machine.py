@@ -55,7 +55,7 @@ def program(command: str) -> str:
 
 def _install(packages: t.Sequence[str]) -> None:
     if shutil.which("apt-get") is None:
-        raise LabError(f"the lab needs {', '.join(packages)} (names of Debian packages), and there is no apt-get to install them")
+        raise LabError(f"there is no apt-get here, so install what these Debian packages hold: {', '.join(packages)}")
     with _services_stay_down():
         command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
         if _apt(command).returncode == 0:
@@ -69,7 +69,8 @@ def _install(packages: t.Sequence[str]) -> None:
 
 def _apt(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
-    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    output, nothing = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.run(command, env=environment, stdin=nothing, stdout=output, stderr=subprocess.STDOUT, check=False)
 
 
 @contextlib.contextmanager

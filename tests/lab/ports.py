@@ -6,25 +6,22 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import socket
+
+# Below the range from which outgoing connections take theirs. No port is given twice, and at random, because what gets
+# one takes a while to listen on it, and another lab may look for ports meanwhile.
+_candidates = itertools.chain(random.sample(range(22000, 24000), 2000), itertools.repeat(0))
 
 
 def free_port() -> int:
-    """A port on which nobody listens now. It is below the range from which outgoing connections take theirs, if one is free there."""
-    for port in _candidates():
+    """A port on which nobody listens now."""
+    for port in itertools.islice(_candidates, 400):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return probe.getsockname()[1]
+            return int(probe.getsockname()[1])
     raise OSError("no free port on 127.0.0.1")
-
-
-_given: set[int] = set()
-
-
-def _candidates() -> list[int]:
-    fresh = [port for port in range(22100, 22400) if port not in _given]
-    _given.update(fresh[:1])
-    return [*fresh, 0]

@@ -25,6 +25,7 @@ class PrivateEngine:
         self._pidfile = directory / "dockerd.pid"
         self._lab = lab
         self._arguments = tuple(arguments)
+        self._cgroup = lab.cgroup(directory)
 
     @property
     def docker_host(self) -> str:
@@ -64,8 +65,9 @@ class PrivateEngine:
         return processes.running(self._pidfile, self.directory)
 
     def _clear(self) -> None:
-        """An Engine that was killed leaves a containerd, shims, mounts and files that would block the next one."""
+        """An Engine that was killed leaves containers, a containerd, shims, mounts and files that block the next one."""
         processes.terminate(processes.all_of(self.directory), patience=5)
+        residue.kill_cgroup(self._cgroup)
         residue.unmount_below(self.directory)
         for path in (self._pidfile, self.socket, self.directory / "exec" / "containerd" / "containerd.pid"):
             path.unlink(missing_ok=True)
@@ -84,7 +86,7 @@ class PrivateEngine:
             "--ip6tables=false",
             # Without systemd's help the same flags work on cgroup versions 1 and 2, in a container and out of one.
             "--exec-opt=native.cgroupdriver=cgroupfs",
-            f"--cgroup-parent={self._lab.cgroup_parent}",
+            f"--cgroup-parent={self._cgroup}",
             f"--label={self._lab.label}",
             *self._arguments,
         ]

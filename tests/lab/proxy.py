@@ -116,9 +116,7 @@ class RecordingProxy:
         """Call back when the Engine has answered such a request, before the client sees the end of the answer."""
         self._after.append(_Rule(method, re.compile(path_regex), times, _silent(callback)))
 
-    def answer(
-        self, method: str, path_regex: str, status: int, body: object = b"", times: int | None = None
-    ) -> None:
+    def answer(self, method: str, path_regex: str, status: int, body: object = b"", times: int | None = None) -> None:
         """Answer such requests here; the Engine never sees them. A body that is not bytes is sent as JSON."""
         answer = _response(status, body)
         self._answers.append(_Rule(method, re.compile(path_regex), times, lambda: answer))

@@ -14,7 +14,6 @@ from . import archive
 from .errors import LabError
 from .registry import Registry
 
-
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _MANIFESTS = f"{archive.MANIFEST}, {archive.INDEX}, {_DOCKER}.v2+json, {_DOCKER}.list.v2+json"
 

@@ -13,14 +13,11 @@ import typing as t
 
 from .errors import LabError
 
-if t.TYPE_CHECKING:
-    from docker import APIClient
-
 _LABEL = "imagewarden.lab="
 
 
-def reset(client: APIClient, seconds: float = 60) -> None:
-    """Remove all containers, images, volumes, networks and build cache. Refuses an Engine that is not the lab's."""
+def reset(client: t.Any, seconds: float = 60) -> None:
+    """Remove all containers, images, volumes and build cache. Refuses an Engine that is not the lab's."""
     verify_lab_engine(client)
     deadline = time.monotonic() + seconds
     while True:
@@ -31,7 +28,7 @@ def reset(client: APIClient, seconds: float = 60) -> None:
             raise LabError(f"the Engine is not empty after {seconds:.0f} s: {'; '.join(left)}")
 
 
-def verify_lab_engine(client: APIClient) -> None:
+def verify_lab_engine(client: t.Any) -> None:
     """Only Engines that the lab started carry its label; asked once for each client."""
     if getattr(client, "_lab_engine", False):
         return
@@ -41,7 +38,7 @@ def verify_lab_engine(client: APIClient) -> None:
     client._lab_engine = True
 
 
-def _remove_all(client: APIClient) -> list[str]:
+def _remove_all(client: t.Any) -> list[str]:
     """One pass; returns what could not be removed, as text."""
     left = _remove_containers(client)
     left += _remove_images(client)
@@ -50,7 +47,7 @@ def _remove_all(client: APIClient) -> list[str]:
     return left
 
 
-def _remove_containers(client: APIClient) -> list[str]:
+def _remove_containers(client: t.Any) -> list[str]:
     left = []
     for container in client.containers(all=True):
         problem = _attempt(functools.partial(client.remove_container, container["Id"], v=True, force=True))
@@ -59,7 +56,7 @@ def _remove_containers(client: APIClient) -> list[str]:
     return left
 
 
-def _remove_images(client: APIClient) -> list[str]:
+def _remove_images(client: t.Any) -> list[str]:
     """The prune endpoint takes all at once; what it leaves is removed one by one, until two listings are empty."""
     if not _images(client):
         return []
@@ -71,13 +68,13 @@ def _remove_images(client: APIClient) -> list[str]:
     return left
 
 
-def _images(client: APIClient) -> list[str]:
+def _images(client: t.Any) -> list[str]:
     """The containerd store hides records that only the second listing shows."""
     listed = client.images(all=True) + client.images(all=True, filters={"dangling": ["true"]})
     return list(dict.fromkeys(image["Id"] for image in listed))
 
 
-def _remove_volumes(client: APIClient) -> list[str]:
+def _remove_volumes(client: t.Any) -> list[str]:
     left = []
     for volume in client.volumes().get("Volumes") or []:
         problem = _attempt(functools.partial(client.remove_volume, volume["Name"], force=True))
@@ -86,11 +83,11 @@ def _remove_volumes(client: APIClient) -> list[str]:
     return left
 
 
-def _prune_build_cache(client: APIClient) -> None:
+def _prune_build_cache(client: t.Any) -> None:
     _prune(client, "/build/prune", {}, all="1")
 
 
-def _prune(client: APIClient, path: str, filters: t.Mapping[str, t.Sequence[str]], **query: str) -> None:
+def _prune(client: t.Any, path: str, filters: t.Mapping[str, t.Sequence[str]], **query: str) -> None:
     response = client._post(client._url(path), params={"filters": json.dumps(filters), **query})
     client._raise_for_status(response)
 

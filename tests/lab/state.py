@@ -26,8 +26,6 @@ from .published import published_digest
 from .reset import reset
 
 if t.TYPE_CHECKING:
-    from docker import APIClient
-
     from .hosts import Host
 
 __all__ = [
@@ -65,7 +63,7 @@ def token() -> str:
 
 
 def import_image(
-    client: APIClient,
+    client: t.Any,
     reference: str | None = None,
     *,
     content: str | None = None,
@@ -89,7 +87,7 @@ def import_image(
 
 
 def commit(
-    client: APIClient,
+    client: t.Any,
     container_id: str,
     reference: str | None = None,
     *,
@@ -104,7 +102,7 @@ def commit(
 
 
 def derive(
-    client: APIClient,
+    client: t.Any,
     parent: str,
     reference: str | None = None,
     *,
@@ -121,7 +119,7 @@ def derive(
 
 
 def build(
-    client: APIClient,
+    client: t.Any,
     dockerfile: str,
     reference: str | None = None,
     *,
@@ -145,7 +143,7 @@ def build(
 
 
 def buildkit(
-    client: APIClient,
+    client: t.Any,
     dockerfile: str,
     reference: str | None = None,
     *,
@@ -163,7 +161,7 @@ def buildkit(
 
 
 def load_image(
-    client: APIClient,
+    client: t.Any,
     references: str | t.Sequence[str] = (),
     *,
     created: str | None = "2024-01-01T00:00:00Z",
@@ -182,7 +180,7 @@ def load_image(
     return load(client, [(image, [references] if isinstance(references, str) else references)])[0]
 
 
-def load(client: APIClient, images: t.Sequence[tuple[archive.Image, t.Sequence[str]]]) -> list[str]:
+def load(client: t.Any, images: t.Sequence[tuple[archive.Image, t.Sequence[str]]]) -> list[str]:
     """Load several images in one archive; much faster than one by one. Returns their IDs."""
     _load(client, archive.archive(images))
     contents = [image.manifest if uses_containerd(client) else image.config for image, _references in images]
@@ -190,7 +188,7 @@ def load(client: APIClient, images: t.Sequence[tuple[archive.Image, t.Sequence[s
 
 
 def load_index(
-    client: APIClient,
+    client: t.Any,
     references: str | t.Sequence[str],
     *,
     architectures: t.Sequence[str] = ("amd64", "arm64"),
@@ -211,13 +209,13 @@ def platform_images(architectures: t.Sequence[str], size_bytes: int = 0) -> list
     ]
 
 
-def tag(client: APIClient, image: str, reference: str) -> None:
+def tag(client: t.Any, image: str, reference: str) -> None:
     """Give an image another reference; one that has it loses it."""
     repository, tag_name = _split(reference)
     client.tag(image, repository, tag_name)
 
 
-def push(client: APIClient, reference: str) -> str:
+def push(client: t.Any, reference: str) -> str:
     """Push to the loopback registry; returns the digest by which the registry knows it."""
     repository, tag_name = _split(reference)
     # Engines of the 20.10 line refuse a push that says nothing about authentication.
@@ -228,18 +226,17 @@ def push(client: APIClient, reference: str) -> str:
     return published_digest(reference)
 
 
-def pull(client: APIClient, reference: str, platform: str | None = None) -> str:
+def pull(client: t.Any, reference: str, platform: str | None = None) -> str:
     """Pull by tag or by digest (`repository@sha256:…`) from the loopback registry; returns the image's ID."""
-    repository, at, pinned = reference.partition("@")
-    tag_name = pinned
-    if not at:
-        repository, tag_name = _split(reference)
-    for _line in _checked(client.pull(repository, tag_name, stream=True, decode=True, platform=platform), reference):
+    name, _at, pinned = reference.partition("@")
+    repository, tag_name = (name, pinned) if pinned else _split(name)
+    lines = client.pull(repository, tag_name, stream=True, decode=True, platform=platform)
+    for _line in _checked(lines, f"pull of {reference}"):
         pass
     return image_id(client, reference)
 
 
-def image_id(client: APIClient, reference: str) -> str:
+def image_id(client: t.Any, reference: str) -> str:
     """The ID of the image to which a reference points."""
     return str(client.inspect_image(reference)["Id"])
 
@@ -248,7 +245,7 @@ def image_id(client: APIClient, reference: str) -> str:
 
 
 def container(
-    client: APIClient,
+    client: t.Any,
     image: str,
     state: str = "created",
     *,
@@ -267,9 +264,9 @@ def container(
     `anonymous_volumes` lists paths, `named_volumes` maps names to paths, `image_mounts` (Docker 28) images to paths.
     The image must be runnable, except for a created container.
     """
-    commands = {"exited": TRUE, "restarting": FALSE}
+    commands: dict[str, tuple[str, ...]] = {"exited": TRUE, "restarting": FALSE}
     config: dict[str, t.Any] = {
-        "Cmd": list(command or commands.get(state, SLEEP)),
+        "Cmd": list(command) if command else list(commands.get(state, SLEEP)),
         "Labels": dict(labels or {}),
         "Env": [f"{key}={value}" for key, value in (environment or {}).items()],
         "Volumes": {path: {} for path in anonymous_volumes},
@@ -289,7 +286,7 @@ def container(
     return made
 
 
-def dead_container(client: APIClient, host: Host, image: str, *, name: str | None = None) -> str:
+def dead_container(client: t.Any, host: Host, image: str, *, name: str | None = None) -> str:
     """A container whose removal failed half-way, which leaves it `dead`. `reset` and `bury` can remove it."""
     made = container(client, image, name=name)
     directory = f"{host.data_root}/containers/{made}"
@@ -302,12 +299,12 @@ def dead_container(client: APIClient, host: Host, image: str, *, name: str | Non
     return made
 
 
-def volume(client: APIClient, name: str | None = None) -> str:
+def volume(client: t.Any, name: str | None = None) -> str:
     """A volume; returns its name."""
     return str(client.create_volume(name)["Name"])
 
 
-def uses_containerd(client: APIClient) -> bool:
+def uses_containerd(client: t.Any) -> bool:
     """Whether the Engine keeps its images in containerd; asked once for each client."""
     known = getattr(client, "_lab_uses_containerd", None)
     if known is None:
@@ -317,13 +314,13 @@ def uses_containerd(client: APIClient) -> bool:
 
 
 def _create(
-    client: APIClient, image: str, name: str | None, config: t.Mapping[str, t.Any], host_config: t.Mapping[str, t.Any]
+    client: t.Any, image: str, name: str | None, config: t.Mapping[str, t.Any], host_config: t.Mapping[str, t.Any]
 ) -> str:
     body = {**config, "Image": image, "HostConfig": {"NetworkMode": "none", **host_config}}
     return str(client.create_container_from_config(body, name)["Id"])
 
 
-def _bring_into(client: APIClient, made: str, state: str) -> None:
+def _bring_into(client: t.Any, made: str, state: str) -> None:
     if state == "created":
         return
     client.start(made)
@@ -337,7 +334,7 @@ def _bring_into(client: APIClient, made: str, state: str) -> None:
         raise ValueError(f"a container cannot be made {state!r}")
 
 
-def _wait_for_restarts(client: APIClient, made: str) -> None:
+def _wait_for_restarts(client: t.Any, made: str) -> None:
     """The Engine doubles its pause before each restart: after the fifth, the state lasts for seconds."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -348,7 +345,7 @@ def _wait_for_restarts(client: APIClient, made: str) -> None:
     raise LabError(f"container {made[:12]} does not restart")
 
 
-def _load(client: APIClient, content: bytes) -> None:
+def _load(client: t.Any, content: bytes) -> None:
     for _line in _checked(client.load_image(content), "load"):
         pass
 
