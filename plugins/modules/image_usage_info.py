@@ -1,0 +1,231 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: image_usage_info
+short_description: Tell what Docker images take up, and who uses them
+version_added: 1.0.0
+author:
+  - imagewarden contributors (@imagewarden)
+description:
+  - Lists every image of a Docker Engine with its references, sizes, age and containers, the totals that C(docker system df)
+    prints, and the file system that holds the Engine's data.
+  - Warns of what a cleaner should know, such as a storage driver that does not give space back to the host.
+  - This module changes nothing. By default it sends a constant number of requests, whatever the number of images.
+extends_documentation_fragment:
+  - imagewarden.docker.connection
+  - imagewarden.docker.attributes.info
+options:
+  totals:
+    description:
+      - Ask the Engine for its disk usage, from which RV(totals) and shared sizes are taken.
+      - On a host with large volumes this can take minutes, because the Engine adds up every file in them. Set this to V(false),
+        or raise O(timeout).
+    type: bool
+    default: true
+  inspect:
+    description:
+      - Inspect every image and every container too, to tell when images were last tagged, and when containers started and
+        finished. This costs one request for each of them.
+      - Otherwise RV(images[].last_tagged) is V(null), and RV(images[].last_used) is the creation of the newest container.
+    type: bool
+    default: false
+seealso:
+  - module: imagewarden.docker.image_remove
+  - module: imagewarden.docker.container_remove
+  - name: docker system df
+    description: The command whose totals this module returns.
+    link: https://docs.docker.com/reference/cli/docker/system/df/
+"""
+
+EXAMPLES = r"""
+- name: See what images take up
+  imagewarden.docker.image_usage_info:
+  register: usage
+
+- name: Show the totals, as docker system df does
+  ansible.builtin.debug:
+    var: usage.totals
+
+- name: Show the five largest images that no container uses
+  ansible.builtin.debug:
+    msg: "{{ usage.images | rejectattr('containers') | map(attribute='references') | first(5) }}"
+
+- name: Ask when each image was last tagged and used
+  imagewarden.docker.image_usage_info:
+    inspect: true
+    totals: false
+  register: usage
+"""
+
+RETURN = r"""
+images:
+  description: Every image, intermediate ones too, the largest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The image's ID.
+      type: str
+      sample: sha256:501d3c9ee6b7bf1d57f1a1ae4ab39e84a9e5a9b83dd5d44bb7d5a4ea42f94b44
+    references:
+      description: Its tags and digest references, in the Engine's order.
+      type: list
+      elements: str
+      sample: [redis:7, redis:alpine]
+    digests:
+      description:
+        - The digests that the Engine shows for it. The containerd store shows one for every name, also for an image that was
+          never pushed or pulled.
+      type: list
+      elements: str
+      sample: ["redis@sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
+    size:
+      description: The bytes of all its layers.
+      type: int
+      sample: 41370624
+    own_size:
+      description: The bytes that it shares with no other image. V(null) when the Engine does not tell.
+      type: int
+      sample: 33554432
+    shared_size:
+      description: The bytes that it shares with other images. V(null) when the Engine does not tell.
+      type: int
+      sample: 7816192
+    created:
+      description: When it was built. V(null) when its date is that of a reproducible build and says nothing.
+      type: str
+      sample: "2026-03-14T09:26:53Z"
+    last_tagged:
+      description: When it was last tagged on this host, or on the containerd store also pulled. V(null) without O(inspect=true).
+      type: str
+      sample: "2026-03-14T09:26:53Z"
+    last_used:
+      description:
+        - The newest of the creation of its containers and, with O(inspect=true), of their start and finish and of
+          RV(images[].last_tagged). V(null) when nothing is known of a use.
+      type: str
+      sample: "2026-03-14T09:26:53Z"
+    containers:
+      description: The containers that were made from it, by name, each with C(name), C(id) and C(state).
+      type: list
+      elements: dict
+      sample: [{name: cache, id: 4c01db0b339c, state: running}]
+    dangling:
+      description: Whether the Engine's filter C(dangling) selects it.
+      type: bool
+      sample: false
+    intermediate:
+      description: Whether it has no name and another image was built on it. C(docker images) shows it with C(--all) only.
+      type: bool
+      sample: false
+totals:
+  description:
+    - The lines of C(docker system df), which are C(images), C(containers), C(volumes) and C(build_cache).
+    - V(null) with O(totals=false), and when the Engine cannot tell.
+  returned: success
+  type: dict
+  contains:
+    images:
+      description: Images without intermediate ones. The other three lines have the same keys.
+      type: dict
+      contains:
+        count:
+          description: How many there are.
+          type: int
+        active:
+          description: How many are in use.
+          type: int
+        size:
+          description: Bytes.
+          type: int
+        reclaimable:
+          description: Bytes that are not in use.
+          type: int
+    containers:
+      description: Containers, and the bytes of their writable layers.
+      type: dict
+    volumes:
+      description: Volumes whose size the Engine tells.
+      type: dict
+    build_cache:
+      description: BuildKit's cache, without what it shares with images.
+      type: dict
+  sample:
+    images: {count: 42, active: 7, size: 9663676416, reclaimable: 6442450944}
+    containers: {count: 9, active: 5, size: 1048576, reclaimable: 4096}
+    volumes: {count: 3, active: 2, size: 536870912, reclaimable: 0}
+    build_cache: {count: 0, active: 0, size: 0, reclaimable: 0}
+file_system:
+  description:
+    - The file system that holds the Engine's images, as C(df) counts it. C(percent) is how full it is.
+    - V(null) when the Engine is not on the machine where the module runs.
+  returned: success
+  type: dict
+  sample:
+    path: /var/lib/docker
+    total: 107374182400
+    used: 91268055040
+    free: 16106127360
+    percent: 85.0
+    inodes: 6553600
+    inodes_used: 1310720
+    inodes_free: 5242880
+    inodes_percent: 20.0
+notices:
+  description: What a cleaner should know. The same texts are shown as warnings of the task.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "devicemapper keeps the Engine's data in the loop file /var/lib/docker/devicemapper/devicemapper/data: removing images
+      gives space back to the Engine, and not to the host's file system"
+engine:
+  description: Which Engine answered, with C(version), C(api_version), C(store), C(driver) and C(host).
+  returned: success
+  type: dict
+  sample: {version: 28.5.2, api_version: "1.51", store: graphdriver, driver: overlay2, host: build-1}
+summary:
+  description: One line for a person.
+  returned: success
+  type: str
+  sample: 42 images (5 dangling), 9 containers, 9.66 GB of images, 6.44 GB reclaimable, /var/lib/docker 85% full
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage import Moments, notices, usage_report
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage_engine import UsageEngine
+
+OPTIONS = {
+    "totals": {"type": "bool", "default": True},
+    "inspect": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    """Wire what is read to the report."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
+    with clear_failures(module):
+        engine = UsageEngine(connect(module.params))
+        snapshot = engine.read_listings()
+        disk_usage = engine.read_disk_usage() if module.params["totals"] else None
+        moments = engine.read_moments(snapshot) if module.params["inspect"] else Moments()
+        file_system = read_file_system(module.params["docker_host"], engine.facts)
+        told = notices(snapshot, file_system, engine_told=disk_usage is not None or not module.params["totals"])
+        finish(module, {**usage_report(snapshot, disk_usage, moments, file_system), "notices": told}, told)
+
+
+if __name__ == "__main__":
+    main()
