@@ -71,6 +71,11 @@ class Case(t.NamedTuple):
 
 def run_session(engine: Engine, seed: int, session: int, published: t.Mapping[str, str]) -> t.Iterator[Case]:
     """The cases of one session, on an Engine that it empties first."""
+    with engine.exclusive():
+        yield from _run_session(engine, seed, session, published)
+
+
+def _run_session(engine: Engine, seed: int, session: int, published: t.Mapping[str, str]) -> t.Iterator[Case]:
     choose = random.Random(f"{seed}/{session}/{engine.store}/{engine.version}")
     engine.reset()
     maker = StateMaker(engine, choose, published)
