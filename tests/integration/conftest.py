@@ -1,0 +1,11 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fixtures of the engine lab, for the tests on real engines only."""
+
+from __future__ import annotations
+
+from tests.lab.fixtures import engine, fresh_engine, lab, recording_proxy, registry, tls_engine
+
+__all__ = ["engine", "fresh_engine", "lab", "recording_proxy", "registry", "tls_engine"]
