@@ -20,7 +20,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._selection impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, Snapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._space import Release, SpaceLedger
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import (
-    HAS_CHILDREN,
     MOUNTED,
     SEVERAL_REFERENCES,
     Conflict,
@@ -247,10 +246,8 @@ def remedy(clash: Clash, snapshot: Snapshot) -> str:
     elif conflict.reason == SEVERAL_REFERENCES:
         image = next(image for image in snapshot.images if image.id == clash.candidate.removal.image_id)
         advice = f"name the references instead of the ID ({', '.join(ref.familiar for ref in image.references)})"
-    elif conflict.reason == HAS_CHILDREN:
-        advice = f"remove the child images first ({', '.join(short_id(child) for child in conflict.children)})"
     else:
-        advice = "keep the image"
+        advice = f"remove the child images first ({', '.join(short_id(child) for child in conflict.children)})"
     return advice + (", or as the last resort set force: true" if conflict.forceable else "")
 
 

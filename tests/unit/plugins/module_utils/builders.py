@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
     CONTAINERD,
@@ -51,10 +53,18 @@ def container(name, of, state="exited", **fields):
     return Container(id=name.encode().hex().ljust(64, "0"), name=name, image_id=image_id(of), state=state, **fields)
 
 
+def _with_record(image):
+    """On the containerd store an image without names is there by its dangling record alone."""
+    return image if image.references or image.names_unread else dataclasses.replace(image, has_dangling_record=True)
+
+
 def snapshot(*parts, **fields):
     """A snapshot of images and containers, on the graphdriver store unless ``store`` says otherwise."""
+    store = fields.pop("store", GRAPHDRIVER)
+    if store == CONTAINERD:
+        parts = [_with_record(part) if isinstance(part, Image) else part for part in parts]
     return Snapshot(
-        engine=EngineFacts("28.5.2", "1.51", fields.pop("store", GRAPHDRIVER), "overlay2", "host"),
+        engine=EngineFacts("28.5.2", "1.51", store, "overlay2", "host"),
         images=tuple(sorted((part for part in parts if isinstance(part, Image)), key=lambda image: image.id)),
         containers=tuple(
             sorted((part for part in parts if isinstance(part, Container)), key=lambda container: container.id)
