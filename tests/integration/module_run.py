@@ -18,7 +18,7 @@ MODULES = "ansible_collections.imagewarden.docker.plugins.modules"
 
 
 def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    """The result of one module run, with C(failed) always there. Faster than a playbook by a module start."""
+    """The result of one module run, with C(failed) and C(changed) always there, as Ansible adds them. Faster than a playbook by a module start."""
     module = importlib.import_module(f"{MODULES}.{name}")
     parameters = {
         **arguments,
@@ -30,4 +30,4 @@ def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dic
     output = io.StringIO()
     with patch_module_args(parameters), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         module.main()
-    return {"failed": False, **json.loads(output.getvalue())}
+    return {"failed": False, "changed": False, **json.loads(output.getvalue())}
