@@ -12,6 +12,11 @@ from pathlib import Path
 
 import antsibull_nox
 import nox
+from nox.command import CommandFailed
+
+sys.path.insert(0, str(Path("tests", "tools").absolute()))
+
+import pythons
 
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = []
@@ -20,6 +25,9 @@ nox.options.sessions = []
 os.environ["PIP_CONSTRAINT"] = str(Path("tests", "constraints.txt").absolute())
 
 antsibull_nox.load_antsibull_nox_toml()
+
+# What Debian's releases have, for the Pythons that are not on this machine.
+DEBIAN_PYTHONS = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
 
 # The ansible-core releases that are tested, the supported ones.
 CORES = ("2.18", "2.19", "2.20", "2.21")
@@ -35,7 +43,9 @@ def ruff(session: nox.Session) -> None:
 @nox.session(python=False)
 def mypy(session: nox.Session) -> None:
     """Check the types of what modules are made of."""
-    session.run(sys.executable, "-m", "mypy", "--package", "ansible_collections.imagewarden.docker.plugins.module_utils")
+    session.run(
+        sys.executable, "-m", "mypy", "--package", "ansible_collections.imagewarden.docker.plugins.module_utils"
+    )
 
 
 @nox.session
@@ -65,3 +75,28 @@ def sanity_forky(session: nox.Session) -> None:
 def units(session: nox.Session, core: str) -> None:
     """Run the unit tests with ansible-test units."""
     session.run(sys.executable, "tests/tools/ansible_test.py", "units", core, *session.posargs)
+
+
+@nox.session(python=False, name="test-matrix")
+def test_matrix(session: nox.Session) -> None:
+    """Run the unit tests on the Pythons and with the Docker SDKs of managed hosts. Versions may be named: -- 3.8 3.14."""
+    found = pythons.find_all()
+    verdicts = {}
+    for version in session.posargs or pythons.MANAGED_HOST_VERSIONS:
+        if version in found:
+            command = [str(found[version])]
+        elif version in DEBIAN_PYTHONS:
+            suite = DEBIAN_PYTHONS[version]
+            command = ["tests/tools/in-debian", suite, "env", f"IMAGEWARDEN_DEBIAN={suite}-", "python3"]
+        else:
+            verdicts[version] = "not tested: no such interpreter on PATH, in pyenv or in uv"
+            continue
+        try:
+            session.run(*command, "tests/tools/managed_host.py", external=True)
+            verdicts[version] = "passed"
+        except CommandFailed:
+            verdicts[version] = "FAILED"
+    for version, verdict in verdicts.items():
+        session.log(f"Python {version}: {verdict}")
+    if "FAILED" in verdicts.values():
+        session.error("the unit tests failed on some Pythons")
