@@ -26,6 +26,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 
 try:
     import docker
+    import docker.auth
     import docker.errors
     import docker.tls
     import requests
@@ -84,6 +85,16 @@ class Transport:
         """``POST``; ``timeout`` in seconds where the Engine answers only when something is done."""
         return self._request("POST", path, args, query, body=body, timeout=timeout)
 
+    def ask_registry(self, name: str, timeout: float) -> t.Any:
+        """``GET /distribution/NAME/json``, with the credentials that ``docker login`` left on the managed host."""
+        try:
+            registry, _rest = docker.auth.resolve_repository_name(name)
+            header = docker.auth.get_config_header(self._client, registry)
+        except docker.errors.DockerException as exc:
+            raise EngineUnavailable(f"no credentials to be had for {name}: {exc}") from exc
+        headers = {"X-Registry-Auth": header} if header else {}
+        return self._request("GET", "/distribution/{0}/json", (name,), None, timeout=timeout, headers=headers)
+
     def stream(self, path: str, *args: str) -> t.Iterator[bytes]:
         """``GET`` of a body too large to hold, in chunks."""
         response = self._send("GET", path, args, None, stream=True)
@@ -103,8 +114,11 @@ class Transport:
         versioned: bool = True,
         body: t.Any = None,
         timeout: float | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
     ) -> t.Any:
-        response = self._send(method, path, args, query, versioned=versioned, body=body, timeout=timeout)
+        response = self._send(
+            method, path, args, query, versioned=versioned, body=body, timeout=timeout, headers=headers
+        )
         if not response.content:
             return None
         try:
@@ -124,11 +138,12 @@ class Transport:
         stream: bool = False,
         body: t.Any = None,
         timeout: float | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
     ) -> requests.Response:
         try:
             url = self._client._url(path, *args, versioned_api=versioned)  # pylint: disable=protected-access
             response = self._client.request(
-                method, url, params=query, stream=stream, json=body, timeout=timeout or self._timeout
+                method, url, params=query, stream=stream, json=body, timeout=timeout or self._timeout, headers=headers
             )
         except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as exc:
             raise self._unavailable(exc) from exc

@@ -41,6 +41,7 @@ class EngineFacts:
     host: str = ""
     data_root: str = ""
     driver_status: tuple[tuple[str, str], ...] = ()
+    id: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +145,7 @@ def parse_facts(version: Mapping[str, t.Any], info: Mapping[str, t.Any], api_ver
         host=info.get("Name") or "",
         data_root=info.get("DockerRootDir") or "",
         driver_status=tuple((str(row[0]), str(row[1])) for row in status if len(row) == 2),
+        id=info.get("ID") or "",
     )
 
 

@@ -30,6 +30,8 @@ if t.TYPE_CHECKING:
 
 #: From this version on, the Engine counts itself and lists nothing unless it is asked to.
 _COUNTING_API = (1, 52)
+#: From this version on, it can be asked for a part (``type``).
+_TYPE_API = (1, 42)
 #: An Engine of the 20.10 line refuses a second calculation at the same time: how often to ask, and the pause between.
 _ATTEMPTS = 10
 _PAUSE = 0.5
@@ -48,7 +50,13 @@ class UsageEngine(DockerEngine):
 
     def read_disk_usage(self) -> DiskUsage | None:
         """What C(docker system df) is made from; ``None`` when the Engine cannot tell."""
-        query = {"verbose": 1} if self.api >= _COUNTING_API else None
+        return self._read_disk_usage({"verbose": 1} if self.api >= _COUNTING_API else {})
+
+    def read_images_usage(self) -> DiskUsage | None:
+        """The same of images only, where the Engine can leave the rest out."""
+        return self._read_disk_usage({"type": "image"} if self.api >= _TYPE_API else {})
+
+    def _read_disk_usage(self, query: Mapping[str, t.Any]) -> DiskUsage | None:
         for attempt in range(_ATTEMPTS):
             try:
                 return parse_disk_usage(self._get("/system/df", query=query))
