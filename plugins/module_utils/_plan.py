@@ -17,7 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._selection impo
     Request,
     select,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, Snapshot, after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._space import Release, SpaceLedger
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import (
     MOUNTED,
@@ -186,15 +186,22 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
     verdicts = {image_id: Verdict(KEPT, reason, rule) for image_id, reason, rule in selection.kept}
     steps: list[Step] = []
     clashes: list[Clash] = []
-    for candidate in selection.candidates:
-        outcome = simulation.propose(candidate)
-        if isinstance(outcome, Effect):
-            steps.append(simulation.commit(candidate, outcome))
-        elif isinstance(outcome, Conflict):
-            clashes.append(Clash(candidate, outcome))
-            verdicts[candidate.removal.image_id] = Verdict(SKIPPED, describe(outcome), candidate.rule)
-        elif isinstance(outcome, Verdict):
-            verdicts.setdefault(candidate.removal.image_id, outcome)
+    pending = list(selection.candidates)
+    while pending:
+        clashes, done = [], len(steps)
+        for candidate in pending:
+            outcome = simulation.propose(candidate)
+            if isinstance(outcome, Effect):
+                steps.append(simulation.commit(candidate, outcome))
+            elif isinstance(outcome, Conflict):
+                clashes.append(Clash(candidate, outcome))
+            elif isinstance(outcome, Verdict):
+                verdicts.setdefault(candidate.removal.image_id, outcome)
+        # A removal can lift the conflict of an earlier one, as that of a child does for its parent, and can make another
+        # image dangling: a second run must find nothing to do, so this one goes on until that holds.
+        pending = _selected_by_now(snapshot, request, steps, clashes, now) if len(steps) > done else []
+    for clash in clashes:
+        verdicts[clash.candidate.removal.image_id] = Verdict(SKIPPED, describe(clash.conflict), clash.candidate.rule)
     plan = Plan(
         snapshot,
         tuple(steps),
@@ -208,6 +215,19 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
     if clashes and not request.skip_conflicts:
         return refuse(plan, _conflict_message(clashes))
     return plan
+
+
+def _selected_by_now(
+    snapshot: Snapshot, request: Request, steps: t.Sequence[Step], clashes: t.Sequence[Clash], now: float
+) -> list[Candidate]:
+    """What is left to do after these steps: the removals that were in conflict, and what a filter selects only now."""
+    if request.filters is None or request.filters.dangling is None:
+        return [clash.candidate for clash in clashes]
+    done = {
+        "untagged": [reference.familiar for step in steps for _owner, reference in step.effect.untagged],
+        "deleted": [image_id for step in steps for image_id in step.effect.gone],
+    }
+    return list(select(after_results(snapshot, [done]), request, now).candidates)
 
 
 def refuse(plan: Plan, message: str) -> Plan:
