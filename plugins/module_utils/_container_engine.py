@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import DockerEngine
@@ -21,6 +22,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._times import p
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Container
+
 #: Seconds that the Engine may need on top of the time that a container has to stop.
 _STOP_MARGIN = 30
 #: Seconds for a commit: the Engine answers when the whole layer is written.
@@ -33,11 +36,20 @@ class ContainerEngine(DockerEngine):
     def read_containers(self, images: bool) -> Snapshot:
         """Every container, and every image if ``images`` asks for them: one request each."""
         listed = self._get("/images/json", query={"all": 1}) if images else []
+        containers = parse_containers(self.list_containers())
         return Snapshot(
             engine=self.facts,
             images=parse_images(listed, (), self.facts.store),
-            containers=parse_containers(self.list_containers()),
+            containers=tuple(container for container in map(self._in_its_real_state, containers) if container),
         )
+
+    def _in_its_real_state(self, container: Container) -> Container | None:
+        # A removal that failed leaves the listing at "removing", and only an inspection says "dead": the replica that is
+        # listed was saved half-way (daemon/delete.go, CheckpointTo).
+        if container.state != "removing":
+            return container
+        raw = self.inspect_container(container.id)
+        return None if raw is None else dataclasses.replace(container, state=state_of(raw))
 
     def read_finish_times(self, container_ids: Iterable[str]) -> dict[str, float | None]:
         """When these containers finished; ``None`` for one that never ran. A request each."""
@@ -65,6 +77,11 @@ class ContainerEngine(DockerEngine):
     def remove_container(self, container_id: str, force: bool, volumes: bool) -> None:
         """``DELETE /containers/ID``."""
         self._transport.delete("/containers/{0}", container_id, query={"force": int(force), "v": int(volumes)})
+
+
+def state_of(raw: t.Mapping[str, t.Any]) -> str:
+    """The state of an inspected container."""
+    return str((raw.get("State") or {}).get("Status") or "").lower()
 
 
 def finished_at(raw: t.Mapping[str, t.Any]) -> float | None:

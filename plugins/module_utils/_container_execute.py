@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._container_engine import finished_at
+from ansible_collections.imagewarden.docker.plugins.module_utils._container_engine import finished_at, state_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._containers import may_go
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._execute import DONE, FAILED, GONE, SKIPPED
@@ -182,7 +182,7 @@ class _Run:
             raw = self._engine.inspect_container(self._id)
             if raw is None:
                 return self.ended(DONE)
-            if (raw.get("State") or {}).get("Status") == "dead":
+            if state_of(raw) == "dead":
                 return self.ended(FAILED, "its removal by the Engine failed, and left it dead")
             self._sleep(_PAUSE)
         return self.ended(FAILED, f"its removal was in progress, and had not ended after {_PATIENCE} seconds")
@@ -193,7 +193,7 @@ def _changed(raw: Mapping[str, t.Any], step: Step, plan: Plan) -> str:
     name = str(raw.get("Name") or "").lstrip("/")
     if name and name != step.container.name:
         return f"it was renamed to {name} after planning"
-    state = _state(raw)
+    state = state_of(raw)
     if not may_go(state, step, plan):
         return f"it was {step.container.state}, and is {state} after planning"
     if step.finished is not None and finished_at(raw) != step.finished:
@@ -201,9 +201,5 @@ def _changed(raw: Mapping[str, t.Any], step: Step, plan: Plan) -> str:
     return ""
 
 
-def _state(raw: Mapping[str, t.Any]) -> str:
-    return str((raw.get("State") or {}).get("Status") or "").lower()
-
-
 def _is_running(raw: Mapping[str, t.Any]) -> bool:
-    return _state(raw) in RUNNING_STATES
+    return state_of(raw) in RUNNING_STATES
