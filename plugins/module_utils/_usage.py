@@ -23,7 +23,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, parse_engine_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
@@ -157,15 +157,18 @@ def usage_report(
     """The result of C(image_usage_info), the largest image first."""
     users = users_by_image(snapshot)
     shared = disk_usage.shared if disk_usage is not None else {}
-    images = sorted(snapshot.images, key=lambda image: (-image.size, image.id))
+    images = [
+        _image(image, snapshot, users.get(image.id, []), shared, moments)
+        for image in sorted(snapshot.images, key=lambda image: (-image.size, image.id))
+    ]
     totals = None if disk_usage is None else _totals(disk_usage)
     return {
         "changed": False,
-        "images": [_image(image, snapshot, users.get(image.id, []), shared, moments) for image in images],
+        "images": images,
         "totals": totals,
         "file_system": None if file_system is None else _file_system(file_system),
         "engine": engine_facts(snapshot.engine),
-        "summary": _summary(snapshot, disk_usage, file_system),
+        "summary": _summary(images, snapshot, disk_usage, file_system),
     }
 
 
@@ -207,7 +210,7 @@ def _image(
 ) -> dict[str, t.Any]:
     shared = shared_sizes.get(image.id, image.shared_size)
     tagged = moments.tagged.get(image.id)
-    has_names = bool(image.references or image.names_unread)
+    intermediate = not (image.references or image.names_unread) and image.id in snapshot.parents
     return {
         "id": image.id,
         "references": [ref.familiar for ref in image.references] + list(image.names_unread),
@@ -219,8 +222,9 @@ def _image(
         "last_tagged": format_time(tagged),
         "last_used": format_time(_newest([tagged, *(_last_used(user, moments) for user in users)])),
         "containers": [container_facts(user) for user in users],
-        "dangling": is_dangling(image, snapshot),
-        "intermediate": not has_names and image.id in snapshot.parents,
+        # The containerd store lists an intermediate image as dangling only together with "all".
+        "dangling": is_dangling(image, snapshot) and not intermediate,
+        "intermediate": intermediate,
     }
 
 
@@ -242,9 +246,11 @@ def _file_system(found: FileSystem) -> dict[str, t.Any]:
     return {**dict(zip(found._fields, found)), **shares}
 
 
-def _summary(snapshot: Snapshot, usage: DiskUsage | None, file_system: FileSystem | None) -> str:
-    dangling = sum(1 for image in snapshot.images if is_dangling(image, snapshot))
-    parts = [f"{len(snapshot.images)} images ({dangling} dangling)", f"{len(snapshot.containers)} containers"]
+def _summary(
+    images: Sequence[Mapping[str, t.Any]], snapshot: Snapshot, usage: DiskUsage | None, file_system: FileSystem | None
+) -> str:
+    dangling = sum(1 for image in images if image["dangling"])
+    parts = [f"{len(images)} images ({dangling} dangling)", f"{len(snapshot.containers)} containers"]
     if usage is not None:
         parts.append(f"{human_size(usage.images.size)} of images, {human_size(usage.images.reclaimable)} reclaimable")
     if file_system is not None:

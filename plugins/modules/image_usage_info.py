@@ -119,7 +119,7 @@ images:
       elements: dict
       sample: [{name: cache, id: 4c01db0b339c, state: running}]
     dangling:
-      description: Whether the Engine's filter C(dangling) selects it.
+      description: Whether C(docker images --filter dangling=true) shows it.
       type: bool
       sample: false
     intermediate:
