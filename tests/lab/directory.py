@@ -69,8 +69,13 @@ class LabDirectory:
 
     @property
     def tls(self) -> Path:
-        """The Engine that speaks only TLS, and its certificates."""
-        return self.root / "tls"
+        """This process's Engine that speaks only TLS, and its certificates."""
+        return self.root / f"tls-{os.getpid()}"
+
+    @property
+    def private_engines(self) -> list[Path]:
+        """The private Engines of all processes, but for the one that runs the hosts."""
+        return [self.private, *self.root.glob("tls-*")]
 
     @property
     def registry(self) -> Path:

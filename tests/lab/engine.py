@@ -14,8 +14,6 @@ from pathlib import Path
 from .reset import reset
 
 if t.TYPE_CHECKING:
-    from docker import APIClient
-
     from .hosts import Host
 
 
@@ -28,14 +26,14 @@ class Engine:
         self.store = host.kind.store
         self.socket: Path = host.socket
         self.docker_host = f"unix://{host.socket}"
-        self._client: APIClient | None = None
+        self._client: t.Any = None
         self._held = 0
 
     def __repr__(self) -> str:
         return f"<Engine {self.name}>"
 
     @property
-    def client(self) -> APIClient:
+    def client(self) -> t.Any:
         """The low-level client, with the newest API of the Engine, and with nothing from the environment."""
         if self._client is None:
             self._client = self.connect()
@@ -51,7 +49,7 @@ class Engine:
         """The newest API version that it speaks."""
         return str(self.client.api_version)
 
-    def connect(self, docker_host: str | None = None, api_version: str = "auto") -> APIClient:
+    def connect(self, docker_host: str | None = None, api_version: str = "auto") -> t.Any:
         """A client of its own, through a proxy if its address is given."""
         from docker import APIClient
 

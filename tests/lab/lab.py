@@ -56,7 +56,7 @@ class Lab:
             if self.outer.is_running():
                 for name in ENGINE_NAMES:
                     self.host(name).remove()
-            for engine in (self.directory.private, self.directory.tls):
+            for engine in self.directory.private_engines:
                 PrivateEngine(engine, self.directory).purge()
             self.registry.purge()
             self.outer.stop()

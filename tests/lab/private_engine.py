@@ -60,6 +60,7 @@ class PrivateEngine:
         """Stop it and remove its data."""
         self.stop()
         residue.remove_tree(self.directory)
+        residue.forget_cgroup(self._lab.cgroup_parent)
 
     def _pid(self) -> int | None:
         return processes.running(self._pidfile, self.directory)

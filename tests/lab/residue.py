@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -24,13 +25,18 @@ def kill_cgroup(parent: str) -> None:
         if not pids:
             break
         for pid in pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         time.sleep(0.05)
     for directory in _cgroup_directories(parent):
         _remove_cgroup(directory)
+
+
+def forget_cgroup(parent: str) -> None:
+    """Remove the cgroup `parent` if nothing is left in it."""
+    for directory in _cgroup_directories(parent):
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 def unmount_below(directory: Path) -> None:
@@ -82,7 +88,5 @@ def _cgroup_directories(parent: str) -> list[Path]:
 
 def _remove_cgroup(directory: Path) -> None:
     for current, _directories, _files in os.walk(directory, topdown=False):
-        try:
+        with contextlib.suppress(OSError):
             os.rmdir(current)
-        except OSError:
-            pass

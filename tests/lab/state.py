@@ -30,20 +30,24 @@ if t.TYPE_CHECKING:
 
 __all__ = [
     "build",
+    "build_cache",
     "buildkit",
     "commit",
     "container",
     "dead_container",
     "derive",
+    "image_id",
     "import_image",
     "load",
     "load_image",
     "load_index",
+    "platform_images",
     "pull",
     "push",
     "reset",
     "tag",
     "token",
+    "uses_containerd",
     "volume",
 ]
 
@@ -158,6 +162,21 @@ def buildkit(
         response = client._post(client._url("/build"), params=query, stream=True, timeout=300)
         client._raise_for_status(response)
         return _built(client._stream_helper(response, decode=True), dockerfile)
+
+
+def build_cache(client: t.Any) -> list[dict[str, t.Any]]:
+    """The records of BuildKit's cache."""
+    from docker.errors import NotFound
+
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return list(client.df()["BuildCache"] or [])
+        except NotFound:
+            # Docker 28 with the containerd store trips over snapshots that go away while it adds up.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def load_image(

@@ -21,9 +21,14 @@ _NAME = "engine.lab.test"
 
 @dataclass(frozen=True)
 class TlsEngine:
-    """Where it listens, and what a client needs. The certificate is for `hostname`, not for the address."""
+    """Where it listens, and what a client needs.
+
+    The certificate is for `hostname` and for localhost, not for the address in `docker_host`: that one takes a client
+    that is told the name to expect. `by_name` is the same Engine for a client that cannot be told.
+    """
 
     docker_host: str
+    by_name: str
     hostname: str
     ca: Path
     cert: Path
@@ -52,7 +57,7 @@ def start(lab: LabDirectory) -> tuple[PrivateEngine, TlsEngine]:
     )
     engine.start()
     client = (certificates / "ca.pem", certificates / "client.pem", certificates / "client.key")
-    return engine, TlsEngine(f"tcp://127.0.0.1:{port}", _NAME, *client)
+    return engine, TlsEngine(f"tcp://127.0.0.1:{port}", f"tcp://localhost:{port}", _NAME, *client)
 
 
 def make_certificates(directory: Path) -> None:
@@ -66,7 +71,7 @@ def make_certificates(directory: Path) -> None:
     for name, usage in (("server", "serverAuth"), ("client", "clientAuth")):
         request, extensions = directory / f"{name}.csr", directory / f"{name}.ext"
         extensions.write_text(
-            f"subjectAltName=DNS:{_NAME}\nextendedKeyUsage={usage}\nkeyUsage=critical,digitalSignature\n"
+            f"subjectAltName=DNS:{_NAME},DNS:localhost\nextendedKeyUsage={usage}\nkeyUsage=critical,digitalSignature\n"
             "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         )
         _openssl(
