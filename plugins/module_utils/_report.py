@@ -126,7 +126,8 @@ def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
             continue
         names_left[removal.image_id] -= set(step.untagged)
         if removal.image_id not in step.deleted:
-            verdicts[removal.image_id] = Verdict(UNTAGGED, _why_it_stays(names_left[removal.image_id]), rule)
+            why = _why_it_stays(names_left[removal.image_id], plan.verdicts.get(removal.image_id))
+            verdicts[removal.image_id] = Verdict(UNTAGGED, why, rule)
         for image_id in step.deleted:
             if image_id == removal.image_id:
                 reason = (
@@ -139,9 +140,10 @@ def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
     return verdicts
 
 
-def _why_it_stays(names: set[str]) -> str:
+def _why_it_stays(names: set[str], kept: Verdict | None) -> str:
     if names:
-        return f"it keeps the references {', '.join(sorted(names))}"
+        because = f" ({kept.reason})" if kept is not None and kept.action == KEPT else ""
+        return f"it keeps the references {', '.join(sorted(names))}{because}"
     return "it stays without a name, because a container or a child image needs it"
 
 
