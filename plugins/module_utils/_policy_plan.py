@@ -1,0 +1,388 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""From a policy to a plan: protect, select, order, take until the target is met, guard. No I/O, no clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import math
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import created_at
+from ansible_collections.imagewarden.docker.plugins.module_utils._plan import (
+    KEPT,
+    Plan,
+    Simulation,
+    Step,
+    Verdict,
+    describe,
+    refuse,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import LARGEST, LEAST_RECENTLY_USED
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy_protect import (
+    IN_USE,
+    UNRECOVERABLE,
+    Protection,
+    Reason,
+    protect,
+    uses_of,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._report import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Candidate, first_match
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._store import Conflict, Effect, Removal
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import Evidence
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Guard, Policy, Target
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy_protect import Use
+    from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import BuildCache, Image, Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._space import Release
+
+TARGET = "target"
+_LARGEST_SHOWN = 10
+
+
+class Goal(t.NamedTuple):
+    """The bytes that a target asks for; infinite when every candidate has to go. ``unknown`` is what could not be measured."""
+
+    needed: float
+    unknown: str | None = None
+
+
+class Breach(t.NamedTuple):
+    """The guard's rule that a plan breaks, with its limit and what the plan would do."""
+
+    rule: str
+    limit: float
+    found: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyPlan(Plan):
+    """A plan, with the goal that it was made for, the least that it frees, and the guard's veto."""
+
+    goal: Goal | None = None
+    freed: int = 0
+    breach: Breach | None = None
+    largest: tuple[Image, ...] = ()
+
+
+class Wanted(t.NamedTuple):
+    """An image of which something may go: the removals, and why other references of it stay."""
+
+    image: Image
+    candidates: tuple[Candidate, ...]
+    kept: tuple[tuple[str, str, Reason], ...]
+
+    @property
+    def goes_for_good(self) -> bool:
+        """Whether nothing keeps one of its references."""
+        references = {candidate.removal.reference for candidate in self.candidates}
+        return not self.image.references or references >= set(self.image.references)
+
+
+def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
+    """The plan of a task of C(image_prune_policy)."""
+    uses = uses_of(snapshot)
+    protection = protect(snapshot, policy, evidence, uses)
+    wanted = select(snapshot, policy, protection, uses)
+    ordered = order(snapshot, policy.target, evidence)
+    goal = None if policy.target is None else goal_of(policy.target, evidence)
+    plan = take(snapshot, [wanted[image.id] for image in ordered if image.id in wanted], protection, goal)
+    breach = breach_of(plan, policy.guard)
+    return plan if breach is None else _refused(plan, breach)
+
+
+def images_to_verify(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> list[Image]:
+    """The images that a registry must be asked for: those of which something goes unless it has them no more."""
+    uses = uses_of(snapshot)
+    wanted = select(snapshot, policy, protect(snapshot, policy, evidence, uses), uses)
+    return [image for image in snapshot.images if image.id in wanted and wanted[image.id].candidates]
+
+
+def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Mapping[str, Use]) -> dict[str, Wanted]:
+    """What the selectors match, by image ID, each reference apart: it goes, or it stays for a reason."""
+    wanted = {}
+    for image in snapshot.images:
+        names: Sequence[Reference | None] = image.references
+        if not names:
+            if image.names_unread or _is_hidden_parent(image, snapshot):
+                continue
+            names = (None,)
+        by_image = _selector_of_image(image, snapshot, policy, uses)
+        candidates: list[Candidate] = []
+        kept: list[tuple[str, str, Reason]] = []
+        for reference in names:
+            rule = by_image or _selector_of_reference(reference, policy)
+            if rule is None:
+                continue
+            target = image.id if reference is None else reference.familiar
+            reason = protection.of(image, reference)
+            if reason is None:
+                candidates.append(Candidate(Removal(image.id, reference), target, rule))
+            else:
+                kept.append((target, rule, reason))
+        if image.id in uses and policy.remove.all_unused and not candidates and not kept:
+            kept.append((image.id, "", Reason(IN_USE, f"the image is {uses[image.id].text}")))
+        if candidates or kept:
+            wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept))
+    return wanted
+
+
+def _is_hidden_parent(image: Image, snapshot: Snapshot) -> bool:
+    # It goes with the last of its children; the containerd store lists it as any other untagged image.
+    return snapshot.engine.store == GRAPHDRIVER and image.id in snapshot.parents
+
+
+def _selector_of_image(image: Image, snapshot: Snapshot, policy: Policy, uses: Mapping[str, Use]) -> str | None:
+    remove = policy.remove
+    if remove.dangling and not image.references:
+        return "remove.dangling"
+    for label in remove.labels:
+        if label.matches(image.labels):
+            return f"remove.labels: {label}"
+    for selector, name in remove.anchors.items():
+        if image.id in snapshot.matched_by_engine.get(selector, frozenset()):
+            return f"remove.{selector}: {name}"
+    if remove.all_unused and image.id not in uses:
+        return "remove.all_unused"
+    return None
+
+
+def _selector_of_reference(reference: Reference | None, policy: Policy) -> str | None:
+    pattern = None if reference is None else first_match(policy.remove.patterns, reference)
+    return None if pattern is None else f"remove.patterns: {pattern.text}"
+
+
+def order(snapshot: Snapshot, target: Target | None, evidence: Evidence) -> list[Image]:
+    """The images in the order in which they go, children before their parents: only then does a parent free anything."""
+    ordered = sorted(snapshot.images, key=lambda image: order_key(image, target, evidence))
+    waiting_for = dict.fromkeys((image.id for image in ordered), 0)
+    by_id = {image.id: image for image in ordered}
+    for image in ordered:
+        if image.parent in waiting_for:
+            waiting_for[image.parent] += 1
+    result: list[Image] = []
+    held: set[str] = set()
+    for image in ordered:
+        if waiting_for[image.id]:
+            held.add(image.id)
+            continue
+        current: Image | None = image
+        while current is not None:
+            result.append(current)
+            parent = by_id.get(current.parent)
+            if parent is not None:
+                waiting_for[parent.id] -= 1
+            is_next = parent is not None and not waiting_for[parent.id] and parent.id in held
+            current = parent if is_next else None
+            held.discard(parent.id if is_next and parent is not None else "")
+    # Labels of the containerd store can make a circle of parents.
+    return result + [by_id[image_id] for image_id in by_id if image_id in held]
+
+
+def order_key(image: Image, target: Target | None, evidence: Evidence) -> tuple[t.Any, ...]:
+    """Without a target the newest image first, as ``docker images`` lists. An image of unknown age is never the oldest."""
+    if target is None:
+        return (-(image.created or 0), image.id)
+    if target.order == LARGEST:
+        return (-image.size, image.id)
+    time = evidence.used_at(image) if target.order == LEAST_RECENTLY_USED else created_at(image)
+    return (time is None, time or 0.0, image.id)
+
+
+def goal_of(target: Target, evidence: Evidence) -> Goal:
+    """How many bytes must go to meet the limits of a target."""
+    needed = 0.0
+    unknown = []
+    if target.total_size is not None:
+        if evidence.images_size is None:
+            unknown.append("the size of all images")
+        else:
+            needed = max(needed, evidence.images_size - target.total_size)
+    disk = evidence.file_system
+    if target.disk_used_above is not None and target.disk_used_below is not None:
+        if disk is None:
+            unknown.append("the file system of the Engine's data")
+        elif disk.inodes_percent > target.disk_used_above:
+            # How many inodes an image sets free is in no API.
+            needed = math.inf
+        elif disk.percent > target.disk_used_above:
+            needed = max(needed, disk.used - target.disk_used_below / 100 * (disk.used + disk.free))
+    return Goal(needed, " and ".join(unknown) or None)
+
+
+class Tally:
+    """The bytes that releases set free for certain, added up one by one: ``_space.least_total`` of all so far."""
+
+    def __init__(self, build_cache: BuildCache | None) -> None:
+        self._cache = build_cache
+        self._sum = 0
+        self._doubtful: list[int] = []
+        self._is_exact = True
+
+    def add(self, release: Release) -> None:
+        """One more deleted image."""
+        self._sum += release.size
+        self._is_exact = self._is_exact and release.is_exact
+        if self._cache is not None and self._cache.shared_without_size:
+            heapq.heappush(self._doubtful, release.size)
+            if len(self._doubtful) > self._cache.shared_without_size:
+                heapq.heappop(self._doubtful)
+
+    @property
+    def bytes(self) -> int:
+        """The sum so far."""
+        if self._is_exact:
+            return self._sum
+        if self._cache is None:
+            return 0
+        return max(self._sum - sum(self._doubtful) - self._cache.shared_bytes, 0)
+
+
+def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, goal: Goal | None) -> PolicyPlan:
+    """Carry the removals out on a model of the store, image by image, until the goal is met."""
+    simulation = Simulation(snapshot, protection=lambda reference: _rule_of(protection, reference))
+    tally = Tally(snapshot.build_cache)
+    verdicts: dict[str, Verdict] = {}
+    steps: list[Step] = []
+    for wanted in ordered:
+        kept = list(wanted.kept)
+        needless = _needless(wanted, goal, tally)
+        for candidate in wanted.candidates:
+            outcome = needless or _step(simulation, candidate, protection)
+            if isinstance(outcome, Step):
+                steps.append(outcome)
+                for release in outcome.releases:
+                    tally.add(release)
+            elif outcome is not None:
+                kept.append((candidate.target, candidate.rule, outcome))
+        if kept:
+            verdicts[wanted.image.id] = _verdict(wanted.image, kept)
+    return PolicyPlan(snapshot, tuple(steps), verdicts=verdicts, skip_conflicts=True, goal=goal, freed=tally.bytes)
+
+
+def _rule_of(protection: Protection, reference: Reference) -> str | None:
+    reason = protection.references.get(reference)
+    return None if reason is None else reason.rule
+
+
+def _needless(wanted: Wanted, goal: Goal | None, tally: Tally) -> Reason | None:
+    """Why a target does not ask for this image."""
+    if goal is None:
+        return None
+    if not wanted.goes_for_good:
+        return Reason(TARGET, "as long as other references keep it, removing this one frees nothing")
+    if tally.bytes >= goal.needed:
+        return Reason(TARGET, "the target cannot be measured" if goal.unknown else "the target is met without it")
+    return None
+
+
+def _step(simulation: Simulation, candidate: Candidate, protection: Protection) -> Step | Reason | None:
+    """The step of a removal, or why it must not be, or ``None`` when an earlier one has done it already."""
+    outcome = simulation.propose(candidate)
+    if outcome is None:
+        return None
+    if isinstance(outcome, Verdict):
+        return Reason(outcome.rule, outcome.reason)
+    if isinstance(outcome, Conflict):
+        return Reason(IN_USE if outcome.containers else "conflict", describe(outcome))
+    return _kept_parent(candidate, outcome, protection) or simulation.commit(candidate, outcome)
+
+
+def _kept_parent(candidate: Candidate, effect: Effect, protection: Protection) -> Reason | None:
+    """A rule that keeps an untagged parent keeps the child that would take it along.
+
+    Only what cannot be had again is no reason: the parent's layers are the child's.
+    """
+    for image_id in effect.gone:
+        reason = protection.images.get(image_id)
+        if reason is not None and image_id != candidate.removal.image_id and not reason.rule.startswith(UNRECOVERABLE):
+            return Reason(
+                reason.rule, f"its untagged parent {short_id(image_id)} would go with it, and of that one {reason.text}"
+            )
+    return None
+
+
+def _verdict(image: Image, kept: Sequence[tuple[str, str, Reason]]) -> Verdict:
+    """Why an image stays, for all that selects it and all that keeps it."""
+    selectors = ", ".join(dict.fromkeys(rule for _target, rule, _reason in kept if rule))
+    rules = ", ".join(dict.fromkeys(reason.rule for _target, _rule, reason in kept))
+    texts = dict.fromkeys(
+        reason.text if target == image.id or len(image.references) == 1 else f"{target}: {reason.text}"
+        for target, _rule, reason in kept
+    )
+    selected = f"{selectors} selects it, but " if selectors else ""
+    return Verdict(KEPT, selected + "; ".join(texts), rules)
+
+
+def breach_of(plan: PolicyPlan, guard: Guard) -> Breach | None:
+    """The first rule of the guard that a plan breaks. Images that lose references only do not count."""
+    images = plan.snapshot.images
+    gone = {image_id for step in plan.steps for image_id in step.effect.gone}
+    if guard.max_images is not None and len(gone) > guard.max_images:
+        text = f"{len(gone)} images would be deleted, and the most is {guard.max_images}"
+        return Breach("guard.max_images", guard.max_images, len(gone), text)
+    if guard.max_percent is not None and gone:
+        percent = 100 * len(gone) / len(images)
+        if percent > guard.max_percent:
+            text = f"{len(gone)} of {len(images)} images ({percent:.1f} %) would be deleted, and the most is {guard.max_percent:g} %"
+            return Breach("guard.max_percent", guard.max_percent, round(percent, 1), text)
+    if guard.min_per_repository is not None:
+        left = _left_by_repository(plan)
+        for name in sorted(left, key=lambda name: (left[name], name)):
+            if left[name] < guard.min_per_repository:
+                text = f"{_counted(left[name])} of {name} would be left, and the least is {guard.min_per_repository}"
+                return Breach("guard.min_per_repository", guard.min_per_repository, left[name], text)
+    return None
+
+
+def _counted(number: int) -> str:
+    return f"{number} image" if number == 1 else f"{number} images"
+
+
+def _left_by_repository(plan: PolicyPlan) -> dict[str, int]:
+    """How many images keep a name in each repository that loses one."""
+    lost = {reference for step in plan.steps for _owner, reference in step.effect.untagged}
+    names = {image.id: {ref.name for ref in image.references} for image in plan.snapshot.images}
+    affected: dict[str, str] = {}
+    left: dict[str, int] = {}
+    for image in plan.snapshot.images:
+        stays = {ref.name for ref in image.references if ref not in lost}
+        for name in stays:
+            left[name] = left.get(name, 0) + 1
+        for reference in image.references:
+            if reference.name in names[image.id] - stays:
+                affected[reference.name] = reference.familiar_name
+    return {familiar: left.get(name, 0) for name, familiar in affected.items()}
+
+
+def _refused(plan: PolicyPlan, breach: Breach) -> PolicyPlan:
+    gone = {image_id for step in plan.steps for image_id in step.effect.gone}
+    going = sorted(
+        (image for image in plan.snapshot.images if image.id in gone), key=lambda image: (-image.size, image.id)
+    )
+    largest = tuple(going[:_LARGEST_SHOWN])
+    shown = ", ".join(f"{title_of(image)} ({human_size(image.size)})" for image in largest)
+    which = "the largest of them" if len(going) > len(largest) else "they"
+    message = (
+        f"nothing was removed, because {breach.rule} refuses the plan: {breach.text}; {which} are {shown or 'untagged'}"
+    )
+    refused = t.cast(PolicyPlan, refuse(plan, message))
+    return dataclasses.replace(refused, breach=breach, largest=largest, freed=0)
+
+
+def title_of(image: Image) -> str:
+    """An image as a person knows it."""
+    return image.references[0].familiar if image.references else short_id(image.id)

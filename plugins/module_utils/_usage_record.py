@@ -1,0 +1,161 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The usage record: what earlier runs saw of images and their use, in one small file on the managed host.
+
+An Engine forgets when an image was last used as soon as the last container of it is gone. Each real run notes for every
+image when it was first seen and when it was last seen used. The file holds nothing about images that are gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import tempfile
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_FORMAT = 1
+#: A record of an Engine that no run has seen for so long is dropped (seconds).
+_FORGET_ENGINE_AFTER = 400 * 86400
+_MOST_ENGINES = 64
+
+
+class Sighting(t.NamedTuple):
+    """When an image was first seen, and when it was last seen used, in Unix seconds."""
+
+    first_seen: float
+    last_used: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class UsageRecord:
+    """What is known of an Engine's images, by ID."""
+
+    sightings: t.Mapping[str, Sighting] = dataclasses.field(default_factory=dict)
+
+    def seen(self, image_ids: Iterable[str], used: Mapping[str, float], now: float) -> UsageRecord:
+        """The record after a look at these images, and at when some of them were used. Images that are gone are dropped."""
+        sightings = {}
+        for image_id in image_ids:
+            known = self.sightings.get(image_id, Sighting(now))
+            times = [time for time in (known.last_used, used.get(image_id)) if time is not None]
+            sightings[image_id] = Sighting(known.first_seen, max(times, default=None))
+        return UsageRecord(sightings)
+
+    def merged(self, other: UsageRecord) -> UsageRecord:
+        """This record's images, with what another run knows of them."""
+        sightings = dict(self.sightings)
+        for image_id in sightings.keys() & other.sightings.keys():
+            first, second = sightings[image_id], other.sightings[image_id]
+            times = [time for time in (first.last_used, second.last_used) if time is not None]
+            sightings[image_id] = Sighting(min(first.first_seen, second.first_seen), max(times, default=None))
+        return UsageRecord(sightings)
+
+
+def load(path: str, engine_id: str) -> tuple[UsageRecord, str | None]:
+    """The record of an Engine, and a warning when it cannot be used."""
+    content, warning = _read(path)
+    return _record(content, engine_id), warning
+
+
+def save(path: str, engine_id: str, record: UsageRecord, now: float) -> str | None:
+    """Write the record of an Engine, together with what other runs wrote meanwhile; returns a warning when it cannot be."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
+        with _locked(path):
+            content, warning = _read(path)
+            if warning is not None and "newer" in warning:
+                return warning
+            _write(path, _updated(content, engine_id, record, now))
+    except OSError as exc:
+        return f"the usage record {path} cannot be written: {exc.strerror or exc}"
+    return None
+
+
+def remember(path: str, engine_id: str, record: UsageRecord, now: float, check_mode: bool) -> str | None:
+    """:func:`save` after a real run; check mode writes nothing."""
+    return None if check_mode else save(path, engine_id, record, now)
+
+
+def _read(path: str) -> tuple[dict[str, t.Any], str | None]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        version = content["version"]
+        if version == _FORMAT:
+            for engine in content["engines"].values():
+                _sightings(engine["images"])
+                float(engine["updated"])
+            return t.cast("dict[str, t.Any]", content), None
+    except FileNotFoundError:
+        return {}, f"there is no usage record {path} yet: an image counts as used from when it was first seen"
+    except OSError as exc:
+        return {}, f"the usage record {path} cannot be read: {exc.strerror or exc}"
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return {}, f"the usage record {path} is damaged: every image counts as first seen now"
+    return (
+        {},
+        f"the usage record {path} has the format {version!r} of a newer version of this collection, and is not used",
+    )
+
+
+def _record(content: Mapping[str, t.Any], engine_id: str) -> UsageRecord:
+    engine = content.get("engines", {}).get(engine_id)
+    return UsageRecord(_sightings(engine["images"]) if engine is not None else {})
+
+
+def _sightings(raw: Mapping[str, t.Any]) -> dict[str, Sighting]:
+    return {
+        str(image_id): Sighting(float(times[0]), None if times[1] is None else float(times[1]))
+        for image_id, times in raw.items()
+    }
+
+
+def _updated(content: Mapping[str, t.Any], engine_id: str, record: UsageRecord, now: float) -> dict[str, t.Any]:
+    others = {
+        key: engine
+        for key, engine in content.get("engines", {}).items()
+        if key != engine_id and now - engine["updated"] < _FORGET_ENGINE_AFTER
+    }
+    newest = sorted(others, key=lambda key: (-others[key]["updated"], key))[: _MOST_ENGINES - 1]
+    merged = record.merged(_record(content, engine_id))
+    images = {image_id: list(sighting) for image_id, sighting in sorted(merged.sightings.items())}
+    return {
+        "version": _FORMAT,
+        "engines": {**{key: others[key] for key in newest}, engine_id: {"updated": now, "images": images}},
+    }
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Nobody else writes the record inside the block. The lock is a file of its own, since the record is replaced."""
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: str, content: Mapping[str, t.Any]) -> None:
+    """Written aside and renamed: a reader sees the old record or the new one, whatever happens."""
+    descriptor, aside = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path) or ".")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, separators=(",", ":"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
