@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -100,3 +101,34 @@ def test_matrix(session: nox.Session) -> None:
         session.log(f"Python {version}: {verdict}")
     if "FAILED" in verdicts.values():
         session.error("the unit tests failed on some Pythons")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into build/docs; a warning is an error."""
+    session.install("ansible-core", "antsibull-docs", "ansible-pygments", "sphinx", "sphinx-ansible-theme")
+    sources, site = Path("docs", "site"), Path("build", "docs")
+    pages = Path(session.create_tmp()) / "pages"
+    shutil.rmtree(pages, ignore_errors=True)
+    shutil.rmtree(site, ignore_errors=True)
+    # antsibull-docs insists on a folder that nobody else can write to.
+    pages.mkdir(mode=0o755)
+    shutil.copy2(sources / "index.rst", pages)
+    session.run(
+        *("antsibull-docs", "--config-file", str(sources / "antsibull-docs.cfg"), "collection"),
+        *(
+            "--use-current",
+            "--fail-on-error",
+            "--cleanup",
+            "everything",
+            "--dest-dir",
+            str(pages),
+            "imagewarden.docker",
+        ),
+        env={"ANSIBLE_COLLECTIONS_PATH": str(Path(".cache", "collections").absolute())},
+    )
+    session.run(
+        *("sphinx-build", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet"),
+        *("--conf-dir", str(sources), str(pages), str(site)),
+    )
+    session.log(f"the site is at {site / 'index.html'}")
