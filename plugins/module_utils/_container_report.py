@@ -15,6 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._execute import
 from ansible_collections.imagewarden.docker.plugins.module_utils._plan import KEPT, NOT_SELECTED, SKIPPED, Verdict
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._report import engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ def report(outcome: Outcome, details: str = "changes") -> dict[str, t.Any]:
     plan = outcome.plan
     removed = [step.step.container.name for step in outcome.steps if step.status == DONE]
     stopped = [step.step.container.name for step in outcome.steps if step.stopped]
-    committed = [_committed(step) for step in outcome.steps if step.committed]
+    committed = [_committed(step, plan.now) for step in outcome.steps if step.committed]
     verdicts = {**plan.verdicts, **{step.step.container.id: _verdict(step) for step in outcome.steps}}
     result: dict[str, t.Any] = {
         "changed": bool(removed or stopped or committed),
@@ -91,7 +92,7 @@ def _containers(
     ]
 
 
-def _committed(step: StepOutcome) -> dict[str, t.Any]:
+def _committed(step: StepOutcome, now: float) -> dict[str, t.Any]:
     container = step.step.container
     reference = step.step.commit
     return {
@@ -100,6 +101,7 @@ def _committed(step: StepOutcome) -> dict[str, t.Any]:
         "reference": reference.familiar if reference is not None else "",
         "image_id": step.image_id,
         "parent_id": container.image_id,
+        "created": format_time(now),
     }
 
 

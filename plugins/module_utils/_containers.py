@@ -146,6 +146,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    now: float = 0.0
     states: tuple[str, ...] = DEFAULT_STATES
     kill: bool = False
     stop_timeout: int | None = None
@@ -201,6 +202,7 @@ def plan_containers(
         tuple(steps),
         verdicts,
         absent,
+        now=now,
         states=request.states,
         kill=request.kill,
         stop_timeout=request.stop_timeout,

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -277,7 +279,9 @@ def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) ->
     untagged: set[str] = set()
     deleted: set[str] = set()
     removed: set[str] = set()
+    committed: list[Mapping[str, t.Any]] = []
     for result in results:
+        committed += result.get("committed") or []
         untagged.update(result.get("untagged") or [])
         deleted.update(result.get("deleted") or [])
         removed.update(
@@ -289,11 +293,41 @@ def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) ->
         snapshot,
         images=tuple(
             _after(image, untagged, deleted, snapshot.engine.store)
-            for image in snapshot.images
+            for image in _with_committed(snapshot, committed)
             if image.id not in deleted
         ),
         containers=tuple(container for container in snapshot.containers if container.id not in removed),
     )
+
+
+def _with_committed(snapshot: Snapshot, committed: Iterable[Mapping[str, t.Any]]) -> tuple[Image, ...]:
+    """The images and those that containers would have been committed to, whose IDs nobody can know: theirs are made up."""
+    images = {image.id: image for image in snapshot.images}
+    if not images:
+        return ()
+    known = {reference for image in snapshot.images for reference in image.references}
+    containers = {container.id: container for container in snapshot.containers}
+    for entry in committed:
+        reference = Reference.parse(entry["reference"])
+        if reference in known:
+            continue
+        image_id = "sha256:" + hashlib.sha256(reference.full.encode()).hexdigest()
+        parent, container = images.get(entry["parent_id"]), containers.get(entry["container_id"])
+        layers = parent.layers if parent is not None else None
+        if parent is not None:
+            images[parent.id] = dataclasses.replace(parent, shared_size=parent.size)
+        created = parse_engine_time(entry.get("created"))
+        images[image_id] = Image(
+            id=image_id,
+            references=(reference,),
+            parent=entry["parent_id"],
+            created=None if created is None else int(created),
+            size=parent.size if parent is not None else 0,
+            shared_size=parent.size if parent is not None else None,
+            labels=container.labels if container is not None else {},
+            layers=None if layers is None else (*layers, image_id),
+        )
+    return tuple(sorted(images.values(), key=lambda image: image.id))
 
 
 def _after(image: Image, untagged: set[str], deleted: set[str], store: str) -> Image:

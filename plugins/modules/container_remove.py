@@ -209,6 +209,10 @@ committed:
       description: The ID of the image that the container was made from.
       type: str
       sample: sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359
+    created:
+      description: The time of the task.
+      type: str
+      sample: "2026-03-14T09:26:53Z"
 absent:
   description: What O(names) and O(images) name and what is not there, in order.
   returned: success

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._container_execute import predict
+from ansible_collections.imagewarden.docker.plugins.module_utils._container_report import report
 from ansible_collections.imagewarden.docker.plugins.module_utils._containers import (
     Request,
     may_go,
@@ -13,7 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._containers imp
     undated,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, GRAPHDRIVER, after_results
 
 from .builders import CREATED, container, digest_reference, image, image_id, snapshot
 
@@ -268,3 +270,17 @@ def test_whether_a_container_may_still_go(planned, states, later, expected):
 def test_a_plan_says_what_must_be_stopped(store):
     made = plan(snapshot(*IMAGES, *CONTAINERS, store=store), states=ALL)
     assert [step.container.name for step in made.steps if step.stop] == ["db", "web"]
+
+
+@pytest.mark.parametrize("store", [GRAPHDRIVER, CONTAINERD])
+def test_a_later_task_of_the_play_sees_what_would_be_committed(store):
+    web = container("web", "a1", labels={"stage": "prod"})
+    host = snapshot(image("a1", "app:1", size=100, layers=("sha256:l1",)), web, store=store)
+    result = report(predict(plan(host, now=1_701_000_000, names=["web"], commit_to="attic")))
+    after = after_results(host, [result])
+    (made,) = [found for found in after.images if found.parent == image_id("a1")]
+    assert [reference.familiar for reference in made.references] == ["attic/web:20231126T120000Z"]
+    assert (made.created, made.size, made.labels) == (1_701_000_000, 100, {"stage": "prod"})
+    assert made.layers[:1] == ("sha256:l1",)
+    assert not after.containers
+    assert after_results(after, [result]) == after
