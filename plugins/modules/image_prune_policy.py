@@ -1,0 +1,465 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: image_prune_policy
+short_description: Remove Docker images by a retention policy
+version_added: 1.0.0
+author:
+  - imagewarden contributors (@imagewarden)
+description:
+  - Removes from a Docker Engine the images that a policy does not keep. The policy says what may go, what stays whatever
+    selects it, how much is to be removed, and when the plan is so large that it must be a mistake.
+  - A reference, or an image without one, goes if any selector of O(remove) matches it and no rule of O(keep) does.
+  - A policy never forces, and never touches an image that a container uses, running or not. Of an image in use, the
+    references by which containers use it stay. Its others go only when O(remove.patterns), O(remove.labels),
+    O(remove.before) or O(remove.since) selects them. If it cannot be told by which reference a container uses an image,
+    all of them stay.
+  - Check mode foretells exactly what a real run would remove, in the same order.
+  - The Engine's own prune is never called, because its selection differs by store and cannot be seen beforehand.
+extends_documentation_fragment:
+  - imagewarden.docker.connection
+  - imagewarden.docker.attributes
+  - imagewarden.docker.result
+options:
+  remove:
+    description:
+      - What may go. Whatever any of these selectors matches is removed, unless O(keep) says otherwise.
+      - At least one selector is required. There is no implicit "everything".
+    type: dict
+    required: true
+    suboptions:
+      dangling:
+        description:
+          - Images that have no reference at all. An image that was pulled by its digest has one, and is not selected.
+          - An image that a build made and has not tagged yet looks the same. Set O(keep.younger_than) on hosts that build.
+        type: bool
+        default: false
+      all_unused:
+        description:
+          - Every image that no container uses, as C(docker image prune --all) selects it.
+        type: bool
+        default: false
+      patterns:
+        description:
+          - Every local reference that matches one of these globs, with the semantics of the Engine's filter C(reference).
+            V(redis) is every reference of that repository, V(ci/*:pr-*) every tag that begins so. C(*) and C(?) do not
+            match a slash.
+          - They also select references of an image in use, other than those by which containers use it.
+        type: list
+        elements: str
+      use_regex:
+        description:
+          - Read O(remove.patterns) as Python regular expressions, searched in C(name:tag).
+          - If it is not set, O(use_regex) says it.
+        type: bool
+      labels:
+        description:
+          - Images that have any of these labels. Each is C(key) or C(key=value).
+        type: list
+        elements: str
+      before:
+        description:
+          - Images created before this one, which is itself kept. The Engine compares the dates, so an image that is not
+            there is an error.
+        type: str
+      since:
+        description:
+          - Images created since this one, which is itself kept.
+        type: str
+  keep:
+    description:
+      - What stays, whatever selects it. Each of these rules is enough.
+      - A rule that could keep nothing by mistake, such as an empty pattern or an empty list, is an error before the Engine is
+        asked for anything.
+    type: dict
+    suboptions:
+      newest:
+        description:
+          - So many images of each repository. Several tags on one image count once, and images in use are kept on top.
+          - When two images are equally new, the one with the greater ID counts as newer.
+        type: int
+      newest_by:
+        description:
+          - What the newest images are told by.
+        type: str
+        choices:
+          created: The creation date. An image without a credible one is kept on top, unless O(keep.unknown_age=false).
+          tagged: When it was last tagged on this host, where the Engine tells that, and otherwise the creation date.
+            The graphdriver store does not tell of pulls, the containerd store does. This costs one request an image.
+          version: >-
+            The greatest version among its tags in the repository. V(1.9) comes before V(1.10), V(2.0-rc1) before V(2.0), and a
+            C(v) in front does not count. V(latest) and other tags that are no version come before every version, and so never
+            push one out.
+        default: created
+      younger_than:
+        description:
+          - Images younger than a duration, such as V(7d), V(168h), V(2w) or V(1h30m) with the units V(m), V(h), V(d) and V(w),
+            or than a timestamp, such as V(2020-07-07T00:00:00Z).
+          - A timestamp without a zone is in the local time of the managed host. RV(younger_than) tells how it was read.
+        type: str
+      age_by:
+        description:
+          - From when on the age counts.
+        type: str
+        choices:
+          created: The creation date.
+          tagged: The last tagging on this host, where the Engine tells that, and otherwise the creation date. The graphdriver
+            store does not tell of pulls. This costs one request an image.
+          used: The last use, as O(usage_file) describes it. This costs one request for each image and each container.
+        default: created
+      patterns:
+        description:
+          - References that match one of these globs. They are compared with the short form of a reference, and with the
+            full one if they spell V(docker.io) out.
+        type: list
+        elements: str
+      use_regex:
+        description:
+          - Read O(keep.patterns) as Python regular expressions, searched in C(name:tag).
+          - If it is not set, O(use_regex) says it.
+        type: bool
+      labels:
+        description:
+          - Images that have any of these labels. Each is C(key) or C(key=value).
+        type: list
+        elements: str
+      unknown_age:
+        description:
+          - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones tell no age. With V(true), an
+            image with such a date is kept by O(keep.younger_than) and by O(keep.newest).
+          - With V(false) it counts as old.
+        type: bool
+        default: true
+      unrecoverable:
+        description:
+          - Whether to keep images that could not be had again.
+        type: str
+        choices:
+          never: This is no reason to keep an image.
+          unpushed: >-
+            Keep images that were never pushed or pulled, as far as the store shows. The containerd store shows that only of
+            images that were pulled by digest, so that all others stay. Use V(verify) there.
+          verify: >-
+            Ask the registry, through the Engine and with the credentials that C(docker login) left on the managed host, whether
+            it still has the image, and keep those that it does not show. A registry that does not answer within
+            15 seconds means that they are kept. This costs one request for each candidate.
+        default: never
+  target:
+    description:
+      - Remove no more than is needed. The plan ends as soon as the bytes that it frees for certain meet the target.
+      - Without it, everything goes that O(remove) selects and O(keep) does not keep.
+      - With it, an image goes only if all of its references do, because anything else would free nothing.
+      - The bytes foretold are a lower bound unless O(layers=true) makes them exact, so that more may go than was needed.
+      - A target that cannot be met is no failure. The result and a warning tell what was reached.
+    type: dict
+    suboptions:
+      total_size:
+        description:
+          - The most that all images may take up, such as V(20GB) (of 10^9 bytes) or V(20GiB) (of 2^30 bytes).
+          - It is compared with what C(docker system df) prints for images, in which a layer that several images share counts
+            once.
+        type: str
+      disk_used_above:
+        description:
+          - Act only when more than this percentage of the file system is used that holds the Engine's images, by bytes or by
+            inodes.
+          - Known only where the Engine runs on the managed host and O(docker_host) is a socket. Elsewhere nothing is removed
+            for this limit.
+          - No Engine tells how many inodes an image takes up. When they are short, every candidate goes.
+          - If it is not set, O(target.disk_used_below) is used.
+        type: float
+      disk_used_below:
+        description:
+          - Stop as soon as no more than this percentage is used.
+          - If it is not set, O(target.disk_used_above) is used.
+        type: float
+      order:
+        description:
+          - Which images go first. An image always goes before the one that it was built on.
+        type: str
+        choices:
+          oldest: By creation date. Images without a credible one come last.
+          least_recently_used: By last use, as O(usage_file) describes it.
+          largest: By size, as C(docker images) lists it.
+        default: oldest
+  guard:
+    description:
+      - Refuse, before anything is removed, when the plan is larger than this. The message names the rule and the ten largest
+        images of the plan.
+    type: dict
+    suboptions:
+      max_images:
+        description:
+          - The most images that may be deleted. Those that only lose a reference do not count.
+        type: int
+      max_percent:
+        description:
+          - The most of the host's images that may be deleted, in percent.
+        type: float
+      min_per_repository:
+        description:
+          - How many images must be left in every repository that the plan takes one from.
+        type: int
+  use_regex:
+    description:
+      - Read O(remove.patterns) and O(keep.patterns) as Python regular expressions instead of globs.
+    type: bool
+    default: false
+  usage_file:
+    description:
+      - The usage record, a file on the managed host. An Engine forgets that an image was used as soon as its last container is
+        gone, so each real run notes here when every image was first seen and when it was last seen used.
+      - I(Last used) is the newest of the creation of the image, the creation, start and finish of its containers, its last
+        tagging or pull where the Engine tells, and what earlier runs have noted. An image that was never seen used counts from
+        when it was first seen.
+      - It is never written in check mode. Where it is missing or damaged and the policy asks for the last use, that is a
+        warning.
+    type: path
+    default: /var/lib/imagewarden/usage.json
+seealso:
+  - module: imagewarden.docker.image_remove
+  - module: imagewarden.docker.container_remove
+  - module: imagewarden.docker.image_usage_info
+  - ref: Retention of images <ansible_collections.imagewarden.docker.docsite.guide_retention>
+    description: Policies for a CI host, a production host, an air-gapped host, a registry mirror and a small disk.
+  - name: docker image prune
+    description: The command that this module stands for.
+    link: https://docs.docker.com/reference/cli/docker/image/prune/
+"""
+
+EXAMPLES = r"""
+- name: Remove dangling images, but not those that a build is making right now
+  imagewarden.docker.image_prune_policy:
+    remove:
+      dangling: true
+    keep:
+      younger_than: 1h
+
+- name: See what would go and why the rest stays (run with --check --diff)
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    keep:
+      newest: 3
+    details: all
+  register: foretold
+
+- name: Remove what no container uses and what was created more than a week ago
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    keep:
+      younger_than: 168h
+
+- name: Remove the tags of pull requests, and keep three versions of everything else that is not used
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+      patterns: ["ci/*:pr-*"]
+    keep:
+      newest: 3
+      newest_by: version
+      patterns: ["registry.example.com/base/*"]
+      labels: [keep]
+    guard:
+      max_images: 50
+
+- name: When the disk is more than 85 % full, remove the least recently used images until it is 80 % full
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    keep:
+      unrecoverable: verify
+    target:
+      disk_used_above: 85
+      disk_used_below: 80
+      order: least_recently_used
+
+- name: Bring all images down to 20 GB, the largest first
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    target:
+      total_size: 20GB
+      order: largest
+    layers: true
+
+- name: Remove images created before another one
+  imagewarden.docker.image_prune_policy:
+    remove:
+      before: mongo:3.2
+"""
+
+RETURN = r"""
+target:
+  description: What became of O(target). V(null) without one.
+  returned: success
+  type: dict
+  contains:
+    met:
+      description:
+        - Whether the target is met. After a real run this was measured, in check mode it is foretold.
+      type: bool
+      sample: true
+    text:
+      description: The same as a sentence, with what is missed.
+      type: str
+      sample: the target is met
+    needed:
+      description: The bytes that had to go. V(null) when every candidate had to.
+      type: int
+      sample: 1073741824
+    freed:
+      description: The bytes that the plan frees at the least.
+      type: int
+      sample: 1234803098
+    total_size:
+      description: C(limit), C(before) and C(after) in bytes. V(null) without O(target.total_size).
+      type: dict
+      sample: {limit: 20000000000, before: 21073741824, after: 19838938726}
+    disk:
+      description:
+        - C(above), C(below), the C(path) on the file system, and C(before) and C(after) with C(percent) and C(inodes_percent).
+        - V(null) without O(target.disk_used_above) and O(target.disk_used_below).
+      type: dict
+      sample:
+        above: 85.0
+        below: 80.0
+        path: /var/lib/docker
+        before: {percent: 91.2, inodes_percent: 20.0}
+        after: {percent: 79.8, inodes_percent: 17.1}
+guard:
+  description: Which rule of O(guard) refused the plan. V(null) if none did.
+  returned: always, unless the task failed before planning
+  type: dict
+  contains:
+    rule:
+      description: The rule.
+      type: str
+      sample: guard.max_images
+    limit:
+      description: What it allows.
+      type: float
+      sample: 50
+    found:
+      description: What the plan would do.
+      type: float
+      sample: 73
+    text:
+      description: The same as a sentence.
+      type: str
+      sample: 73 images would be deleted, and the most is 50
+    largest:
+      description: The ten largest images of the plan, each with C(id), C(references) and C(size).
+      type: list
+      elements: dict
+younger_than:
+  description:
+    - How O(keep.younger_than) was read, as C(limit), C(time), and C(local_time), which tells whether the zone was taken from the
+      managed host. V(null) without that rule.
+  returned: success
+  type: dict
+  sample: {limit: "2020-07-07", time: "2020-07-06T22:00:00Z", local_time: true}
+deleted_layers:
+  description:
+    - The chain IDs of the layers that were deleted, in the Engine's order.
+    - V(null) on the containerd store, which does not tell.
+  returned: success, with O(layers=true)
+  type: list
+  elements: str
+  sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import (
+    AGE_BY,
+    NEWEST_BY,
+    ORDERS,
+    UNRECOVERABLE,
+    Policy,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy_engine import PolicyEngine, foretold_bytes
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy_plan import plan_policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy_report import policy_report, policy_warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import load, remember
+
+PATTERNS = {
+    "patterns": {"type": "list", "elements": "str"},
+    "use_regex": {"type": "bool"},
+    "labels": {"type": "list", "elements": "str"},
+}
+REMOVE = {
+    "dangling": {"type": "bool", "default": False},
+    "all_unused": {"type": "bool", "default": False},
+    "before": {"type": "str"},
+    "since": {"type": "str"},
+}
+KEEP = {
+    "newest": {"type": "int"},
+    "newest_by": {"type": "str", "choices": list(NEWEST_BY), "default": "created"},
+    "younger_than": {"type": "str"},
+    "age_by": {"type": "str", "choices": list(AGE_BY), "default": "created"},
+    "unknown_age": {"type": "bool", "default": True},
+    "unrecoverable": {"type": "str", "choices": list(UNRECOVERABLE), "default": "never"},
+}
+TARGET = {
+    "total_size": {"type": "str"},
+    "disk_used_above": {"type": "float"},
+    "disk_used_below": {"type": "float"},
+    "order": {"type": "str", "choices": list(ORDERS), "default": "oldest"},
+}
+GUARD = {
+    "max_images": {"type": "int"},
+    "max_percent": {"type": "float"},
+    "min_per_repository": {"type": "int"},
+}
+OPTIONS = {
+    "remove": {"type": "dict", "required": True, "options": merge(REMOVE, PATTERNS)},
+    "keep": {"type": "dict", "options": merge(KEEP, PATTERNS)},
+    "target": {"type": "dict", "options": TARGET},
+    "guard": {"type": "dict", "options": GUARD},
+    "use_regex": {"type": "bool", "default": False},
+    "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
+}
+
+
+def main() -> None:
+    """Wire the policy, the snapshot, the evidence, the plan, its outcome and the report together."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, RESULT, OPTIONS), supports_check_mode=True)
+    host, usage_file = module.params["docker_host"], module.params["usage_file"]
+    layers, details, check_mode = module.params["layers"], module.params["details"], module.check_mode
+    now = time.time()
+    with clear_failures(module):
+        policy = Policy.parse(module.params)
+        engine = PolicyEngine(connect(module.params))
+        present, earlier = engine.read(policy.engine_filters, layers), earlier_results(module)
+        snapshot = after_results(present, earlier)
+        before = engine.measure(policy, host).after(foretold_bytes(present, earlier))
+        record, notice = load(usage_file, engine.facts.id)
+        evidence = engine.gather(snapshot, policy, before, record, now)
+        plan = plan_policy(snapshot, policy, evidence)
+        outcome = carry_out(plan, engine, check_mode)
+        after = engine.measure_after(policy, host, before, plan.freed, check_mode)
+        trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
+        result = policy_report(outcome, policy, now, before, after, details, layers)
+        notices = [text for text in (notice, trouble) if text and policy.needs_use]
+        finish(module, result, policy_warnings(outcome, result) + notices)
+
+
+if __name__ == "__main__":
+    main()
