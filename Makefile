@@ -87,7 +87,8 @@ docs: venv .nox/.pins ## Build the documentation site into build/docs.
 
 .PHONY: release
 release: venv .nox/.pins ## Build what a release publishes into dist/ and say how to publish it.
-	$(NOX) --session release
+	$(NOX) --sessions release docs
+	@cat dist/PUBLISH.md
 
 .PHONY: clean
 clean: ## Remove what the other targets made (stop the lab with lab-down first).

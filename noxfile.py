@@ -132,3 +132,10 @@ def docs(session: nox.Session) -> None:
         *("--conf-dir", str(sources), str(pages), str(site)),
     )
     session.log(f"the site is at {site / 'index.html'}")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what a release publishes into dist/."""
+    session.install("ansible-core", "antsibull-changelog", "pyyaml")
+    session.run("python", "tests/tools/release.py")
