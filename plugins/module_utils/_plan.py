@@ -221,7 +221,7 @@ def _selected_by_now(
     snapshot: Snapshot, request: Request, steps: t.Sequence[Step], clashes: t.Sequence[Clash], now: float
 ) -> list[Candidate]:
     """What is left to do after these steps: the removals that were in conflict, and what a filter selects only now."""
-    if request.filters is None or request.filters.dangling is None:
+    if request.filters is None:
         return [clash.candidate for clash in clashes]
     done = {
         "untagged": [reference.familiar for step in steps for _owner, reference in step.effect.untagged],

@@ -59,6 +59,8 @@ class SpaceLedger:
     def __init__(self, snapshot: Snapshot) -> None:
         self._images = {image.id: image for image in snapshot.images}
         self._in_use = {container.image_id for container in snapshot.containers}
+        #: What a container holds whose image is gone cannot be told from the listing.
+        self._has_orphans = not self._in_use <= set(self._images)
         self._is_graphdriver = snapshot.engine.store == GRAPHDRIVER
         self._chains = {
             image.id: chain_ids(image.layers)
@@ -113,7 +115,7 @@ class SpaceLedger:
     def _least(self, image: Image) -> int:
         """The bytes that only this image holds, by the Engine's listing; none where a container holds them too."""
         size = image.size if self._is_graphdriver else image.unpacked
-        if size is None or image.shared_size is None or image.id in self._in_use:
+        if size is None or image.shared_size is None or image.id in self._in_use or self._has_orphans:
             return 0
         return max(size - image.shared_size, 0)
 

@@ -169,6 +169,12 @@ LISTED = [
         {},
         0,
     ),
+    (
+        "nothing where a container may hold anything, because its image is gone",
+        [image("a1", size=100, shared_size=0), container("c", of="ff")],
+        {},
+        0,
+    ),
     ("never less than nothing", [image("a1", size=10, shared_size=40)], {}, 0),
     (
         "on the containerd store, what is unpacked and not shared",
