@@ -218,9 +218,10 @@ _CERT_FILES = {"ca_path": "ca.pem", "client_cert": "cert.pem", "client_key": "ke
 
 
 def _from_cert_path(name: str) -> str | None:
-    """A file of ``DOCKER_CERT_PATH``, as the Docker CLI takes it."""
+    """A file of ``DOCKER_CERT_PATH``, as the Docker CLI takes it: a client's certificate only where there is one."""
     folder = os.environ.get("DOCKER_CERT_PATH")
-    return os.path.join(folder, name) if folder else None
+    path = os.path.join(folder, name) if folder else None
+    return path if path and (name == _CERT_FILES["ca_path"] or os.path.isfile(path)) else None
 
 
 if SDK_IMPORT_ERROR is None:

@@ -164,7 +164,10 @@ class DockerEngine:
 
 def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:
     """The API version to speak: the one asked for, or the newest that the Engine knows and the tests have run against."""
-    newest, oldest = _number(version.get("ApiVersion") or "1.24"), _number(version.get("MinAPIVersion") or "1.12")
+    try:
+        newest, oldest = _number(version.get("ApiVersion") or "1.24"), _number(version.get("MinAPIVersion") or "1.12")
+    except (AttributeError, ValueError) as exc:
+        raise EngineUnavailable(f"what answers at docker_host is no Docker Engine: its version is {version!r}") from exc
     chosen = min(newest, HIGHEST_TESTED_API) if wanted == "auto" else _number(wanted)
     if oldest <= chosen <= newest:
         return chosen
