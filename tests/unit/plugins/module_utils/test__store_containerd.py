@@ -108,6 +108,28 @@ REMOVALS = [
         {},
         (["app:1", "app:2"], []),
     ),
+    ("a tag goes while one that sorts before it stays", [image("a1", "app:1", "app:2")], "app:2", {}, (["app:2"], [])),
+    (
+        "a tag goes while a repository that sorts before it stays",
+        [image("a1", "aaa:1", "app:1")],
+        "app:1",
+        {},
+        (["app:1"], []),
+    ),
+    (
+        "a tag goes while one of a repository that sorts after it stays",
+        [image("a1", "app:1", "zzz:1")],
+        "app:1",
+        {},
+        (["app:1"], []),
+    ),
+    (
+        "by ID, a digest of a repository that sorts before the tag's refuses",
+        [image("a1", digest_reference("aaa", "a1"), "app:1")],
+        "a1",
+        {},
+        SEVERAL,
+    ),
     ("by name, a stopped container refuses", [image("a1", "app:1"), EXITED], "app:1", {}, USED),
     ("by name, a running container refuses softly", [image("a1", "app:1"), RUNNING], "app:1", {}, USED),
     (

@@ -88,6 +88,20 @@ REMOVALS = [
         {},
         (["app:1"], []),
     ),
+    (
+        "a digest of a repository that sorts before the tag's stays",
+        [image("a1", "app:1", digest_reference("aaa", "d1"))],
+        "app:1",
+        {},
+        (["app:1"], []),
+    ),
+    (
+        "of three repositories only the tag's own digest goes",
+        [image("a1", "app:1", DIGEST, digest_reference("aaa", "d1"), OTHER_DIGEST)],
+        "app:1",
+        {},
+        (["app:1", DIGEST], []),
+    ),
     ("a digest alone goes, its tag stays", PULLED, DIGEST, {}, ([DIGEST], [])),
     ("the last digest takes the image", [image("a1", DIGEST)], DIGEST, {}, ([DIGEST], ["a1"])),
     (
