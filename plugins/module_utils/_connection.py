@@ -143,7 +143,15 @@ class Transport:
         try:
             url = self._client._url(path, *args, versioned_api=versioned)  # pylint: disable=protected-access
             response = self._client.request(
-                method, url, params=query, stream=stream, json=body, timeout=timeout or self._timeout, headers=headers
+                method,
+                url,
+                params=query,
+                stream=stream,
+                json=body,
+                timeout=timeout or self._timeout,
+                headers=headers,
+                # Said for each request, or REQUESTS_CA_BUNDLE of the environment would take ca_path's place.
+                verify=self._client.verify,
             )
         except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as exc:
             raise self._unavailable(exc) from exc

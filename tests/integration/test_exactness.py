@@ -10,6 +10,7 @@ import random
 import typing as t
 
 import pytest
+
 from tests.integration.exactness import run_session
 from tests.integration.random_states import publish_images
 
