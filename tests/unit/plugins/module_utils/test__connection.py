@@ -151,16 +151,24 @@ def test_the_sdk_must_be_new_enough(version, good, monkeypatch):
         connect(DEFAULTS)
 
 
+def refused_by(socket_path):
+    """The message; a pair of SDK and requests that cannot speak to any socket has a message of its own."""
+    with pytest.raises(EngineUnavailable) as failure:
+        connect({**DEFAULTS, "docker_host": f"unix://{socket_path}"}).get("/version", versioned=False)
+    if "does not work with requests" in str(failure.value):
+        pytest.skip(str(failure.value))
+    return str(failure.value)
+
+
 def test_a_socket_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(EngineUnavailable, match=r"there is no Engine at unix://.*is it running"):
-        connect({**DEFAULTS, "docker_host": f"unix://{tmp_path}/docker.sock"}).get("/version", versioned=False)
+    message = refused_by(tmp_path / "docker.sock")
+    assert message.startswith(f"there is no Engine at unix://{tmp_path}/docker.sock: is it running")
 
 
 def test_a_socket_that_nobody_listens_at_is_told(tmp_path):
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "docker.sock"))
-        with pytest.raises(EngineUnavailable, match="nothing listens at unix://"):
-            connect({**DEFAULTS, "docker_host": f"unix://{tmp_path}/docker.sock"}).get("/version", versioned=False)
+        assert "nothing listens at unix://" in refused_by(tmp_path / "docker.sock")
 
 
 def test_a_port_that_nobody_listens_at_is_told():
