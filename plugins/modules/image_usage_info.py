@@ -187,6 +187,11 @@ notices:
   sample:
     - "devicemapper keeps the Engine's data in the loop file /var/lib/docker/devicemapper/devicemapper/data: removing images
       gives space back to the Engine, and not to the host's file system"
+check_mode:
+  description: Whether the task ran in check mode. Its play or a block can say so too, which C(ansible_check_mode) does not tell.
+  returned: success
+  type: bool
+  sample: false
 engine:
   description: Which Engine answered, with C(version), C(api_version), C(store), C(driver) and C(host).
   returned: success
@@ -224,7 +229,8 @@ def main() -> None:
         moments = engine.read_moments(snapshot) if module.params["inspect"] else Moments()
         file_system = read_file_system(module.params["docker_host"], engine.facts)
         told = notices(snapshot, file_system, engine_told=disk_usage is not None or not module.params["totals"])
-        finish(module, {**usage_report(snapshot, disk_usage, moments, file_system), "notices": told}, told)
+        usage = usage_report(snapshot, disk_usage, moments, file_system)
+        finish(module, {**usage, "notices": told, "check_mode": module.check_mode}, told)
 
 
 if __name__ == "__main__":
