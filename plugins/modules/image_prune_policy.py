@@ -298,6 +298,111 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+untagged:
+  description:
+    - The references that were removed, in the Engine's order and words.
+    - An entry C(moby-dangling@sha256:...) is a record of the containerd store that had kept a replaced image beside its names.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: str
+  sample: ["redis:alpine", "redis@sha256:5313c2c1a2ad0ffc1e0a4e8c38d2b8fd4ebbd2c0b8b9a4a3c7a4a1bf4f2a6e10"]
+deleted:
+  description:
+    - The IDs of the images that are gone, in order, with the untagged parents that went along.
+    - An image that the containerd store reports as deleted and keeps as the parent of another is not among them.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: str
+  sample: ["sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f"]
+absent:
+  description: What was asked for and is not there, as it was written. This is no error.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: str
+  sample: ["centos:6"]
+conflicts:
+  description: The removals that the Engine would refuse, or did refuse because something changed after planning.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: dict
+  contains:
+    target:
+      description: The reference or ID, as it was written or selected.
+      type: str
+      sample: redis:alpine
+    reason:
+      description: Why, with every container or child image that holds the image.
+      type: str
+      sample: "the image is used by a container: cache (3f2a1b9c8d7e, exited)"
+    container:
+      description: The first of these containers, with C(name), C(id) (short) and C(state). V(null) if it is not a container.
+      type: dict
+      sample: {name: cache, id: 3f2a1b9c8d7e, state: exited}
+    forceable:
+      description: Whether the Engine would give in to C(force).
+      type: bool
+    remedy:
+      description: What to do about it.
+      type: str
+      sample: "remove the container first (container_remove, names: cache), or as the last resort set force: true"
+images:
+  description: A verdict for each image that is deleted, untagged or skipped; with O(details=all) for every image of the host.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The image's ID.
+      type: str
+    references:
+      description: Its references before the task.
+      type: list
+      elements: str
+    action:
+      description: What becomes of it.
+      type: str
+      choices: [deleted, untagged, kept, skipped]
+    reason:
+      description: Why.
+      type: str
+      sample: its last reference was removed
+    rule:
+      description: The option that decided, with its value.
+      type: str
+      sample: "patterns: ci/*:pr-*"
+    size:
+      description: Its size in bytes as the Engine lists it, with what it shares with other images.
+      type: int
+    created:
+      description: When it was created. V(null) where the date is none or that of a reproducible build.
+      type: str
+      sample: "2026-02-03T04:05:06Z"
+    containers:
+      description: The containers made from it, each with C(name), C(id) (short) and C(state).
+      type: list
+      elements: dict
+space_reclaimed:
+  description: The bytes that are set free.
+  returned: always, unless the task failed before planning
+  type: int
+  sample: 1234803098
+space_exact:
+  description:
+    - Whether RV(space_reclaimed) is exact. If it is V(false), at least so many bytes are set free.
+    - It is exact with O(layers=true) on the graphdriver store, unless BuildKit's cache, an image mount, or a container whose image
+      is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
+  returned: always, unless the task failed before planning
+  type: bool
+engine:
+  description: The Engine that answered.
+  returned: always, unless the task failed before planning
+  type: dict
+  sample: {version: 28.5.2, api_version: "1.51", store: containerd, driver: overlayfs, host: build-3}
+summary:
+  description: One line for a person.
+  returned: always, unless the task failed before planning
+  type: str
+  sample: 2 references untagged, 1 image deleted, at least 1.23 GB reclaimed, 14 kept
 target:
   description: What became of O(target). V(null) without one.
   returned: success
