@@ -37,7 +37,7 @@ def cleanup_fleet_report(
     """The report of a fleet."""
     if not isinstance(summaries, dict):
         raise AnsibleFilterError(f"cleanup_fleet_report needs a dictionary of hosts, not {type(summaries).__name__}")
-    return fleet_report({name: summary or None for name, summary in summaries.items()}, left or {}, generated, mode)
+    return fleet_report(summaries, left or {}, generated, mode)
 
 
 def cleanup_fleet_lines(report: Mapping[str, t.Any]) -> list[str]:

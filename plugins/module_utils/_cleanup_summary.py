@@ -29,6 +29,9 @@ UNREACHABLE = "unreachable"
 NOT_RUN = "not_run"
 STATUSES = (CHANGED, OK, FAILED, UNREACHABLE, NOT_RUN)
 
+#: What a play was for: to change hosts, or to foretell that.
+AUDIT = "audit"
+
 _COUNTS = (
     "containers_removed",
     "containers_stopped",
@@ -80,17 +83,19 @@ def failed_summary(message: str, unreachable: bool = False) -> dict[str, t.Any]:
     """The summary of a host on which the role did not get as far as to write one."""
     summary = host_summary(())
     status = UNREACHABLE if unreachable else FAILED
-    return {**summary, "status": status, "failed": True, "message": message, "summary": f"{_word(status)}: {message}"}
+    told = _one_line(message)
+    return {**summary, "status": status, "failed": True, "message": told, "summary": f"{_word(status)}: {told}"}
 
 
 def fleet_report(
     summaries: Mapping[str, Mapping[str, t.Any] | None], left: Mapping[str, str], generated: str, mode: str
 ) -> dict[str, t.Any]:
-    """The report of a fleet. ``left`` tells of hosts without a summary why, as far as that is known."""
+    """The report of a fleet. ``left`` tells why hosts were lost that have no summary; the others were not run."""
     hosts = []
     for name, summary in summaries.items():
-        found = summary if summary is not None else _without_summary(left.get(name))
-        hosts.append({"host": name, **found})
+        found = summary or _without_summary(left.get(name))
+        # Where the first stage failed, nothing told whether it ran in check mode.
+        hosts.append({"host": name, **found, "check_mode": found["check_mode"] or mode == AUDIT})
     total: dict[str, t.Any] = {
         "hosts": len(hosts),
         **{status: sum(1 for host in hosts if host["status"] == status) for status in STATUSES},
@@ -110,7 +115,7 @@ def fleet_report(
 
 def fleet_lines(report: Mapping[str, t.Any]) -> list[str]:
     """The report for a person: one line a host, and a total."""
-    width = max((len(host["host"]) for host in report["hosts"]), default=0)
+    width = max(len(name) for name in ["total", *(host["host"] for host in report["hosts"])])
     lines = [f"{host['host']:{width}}  {host['summary']}" for host in report["hosts"]]
     return [*lines, f"{'total':{width}}  {report['total']['summary']}"]
 
@@ -129,7 +134,7 @@ def _engine(raw: Mapping[str, t.Any]) -> dict[str, t.Any]:
         "failed": failure is not None,
         "unreachable": bool((failure or {}).get("unreachable")),
         "failed_stage": stage,
-        "message": "" if failure is None else str(failure.get("msg") or "no reason was given"),
+        "message": "" if failure is None else _one_line(failure.get("msg") or "no reason was given"),
         "changed": any(result.get("changed") for result in results),
         "check_mode": bool(before.get("check_mode")),
         "containers_removed": _length(results, "removed"),
@@ -197,15 +202,20 @@ def _status(engines: Sequence[Mapping[str, t.Any]]) -> str:
 
 
 def _located(engine: Mapping[str, t.Any], engines: int) -> str:
-    place = f"{engine['docker_host'] or 'an Engine'}: " if engines > 1 else ""
-    return f"{place}{engine['failed_stage']}: {engine['message']}"
+    place = f"{engine['docker_host'] or 'the default Engine'}: " if engines > 1 else ""
+    stage = f"{engine['failed_stage']}: " if engine["failed_stage"] in STAGES else ""
+    return f"{place}{stage}{engine['message']}"
 
 
 def _without_summary(reason: str | None) -> dict[str, t.Any]:
     if reason is not None:
-        return failed_summary(reason, unreachable=reason == UNREACHABLE or reason.startswith("unreachable"))
+        return failed_summary(reason, unreachable=True)
     summary = host_summary(())
     return {**summary, "status": NOT_RUN, "summary": "not run"}
+
+
+def _one_line(message: t.Any) -> str:
+    return " ".join(str(message).split())
 
 
 def _word(status: str) -> str:
