@@ -311,7 +311,7 @@ def _with_committed(snapshot: Snapshot, committed: Iterable[Mapping[str, t.Any]]
         reference = Reference.parse(entry["reference"])
         if reference in known:
             continue
-        image_id = "sha256:" + hashlib.sha256(reference.full.encode()).hexdigest()
+        image_id = committed_id(entry["reference"])
         parent, container = images.get(entry["parent_id"]), containers.get(entry["container_id"])
         layers = parent.layers if parent is not None else None
         if parent is not None:
@@ -328,6 +328,11 @@ def _with_committed(snapshot: Snapshot, committed: Iterable[Mapping[str, t.Any]]
             layers=None if layers is None else (*layers, image_id),
         )
     return tuple(sorted(images.values(), key=lambda image: image.id))
+
+
+def committed_id(reference: str) -> str:
+    """What stands for the ID of an image that a container would be committed to."""
+    return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()
 
 
 def _after(image: Image, untagged: set[str], deleted: set[str], store: str) -> Image:
