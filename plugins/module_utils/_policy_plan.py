@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import heapq
 import math
 import typing as t
@@ -37,9 +39,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._report import 
 from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Candidate, first_match
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import Conflict, Effect, Removal
+from ansible_collections.imagewarden.docker.plugins.module_utils._store_containerd import ContainerdStore
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import Evidence
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Guard, Policy, Target
@@ -79,11 +82,15 @@ class PolicyPlan(Plan):
 
 
 class Wanted(t.NamedTuple):
-    """An image of which something may go: the removals, and why other references of it stay."""
+    """An image of which something may go: the removals, and why other references of it stay.
+
+    ``rule_without_names`` is what would select the image if it had no references.
+    """
 
     image: Image
     candidates: tuple[Candidate, ...]
     kept: tuple[tuple[str, str, Reason], ...]
+    rule_without_names: str | None
 
     @property
     def goes_for_good(self) -> bool:
@@ -94,6 +101,23 @@ class Wanted(t.NamedTuple):
 
 def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
     """The plan of a task of C(image_prune_policy)."""
+    with _collector_paused():
+        return _plan(snapshot, policy, evidence)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for garbage inside the block: a plan makes many objects and no circles, and the search takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
     uses = uses_of(snapshot)
     protection = protect(snapshot, policy, evidence, uses)
     wanted = select(snapshot, policy, protection, uses)
@@ -114,13 +138,14 @@ def images_to_verify(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> 
 def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Mapping[str, Use]) -> dict[str, Wanted]:
     """What the selectors match, by image ID, each reference apart: it goes, or it stays for a reason."""
     wanted = {}
+    compared = _compared(snapshot, policy)
     for image in snapshot.images:
         names: Sequence[Reference | None] = image.references
         if not names:
             if image.names_unread or _is_hidden_parent(image, snapshot):
                 continue
             names = (None,)
-        by_image = _selector_of_image(image, snapshot, policy, uses)
+        by_image = _selector_of_image(image, policy, compared, uses)
         candidates: list[Candidate] = []
         kept: list[tuple[str, str, Reason]] = []
         for reference in names:
@@ -136,7 +161,8 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
         if image.id in uses and policy.remove.all_unused and not candidates and not kept:
             kept.append((image.id, "", Reason(IN_USE, f"the image is {uses[image.id].text}")))
         if candidates or kept:
-            wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept))
+            rule_without_names = by_image or ("remove.dangling" if policy.remove.dangling else None)
+            wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept), rule_without_names)
     return wanted
 
 
@@ -145,16 +171,26 @@ def _is_hidden_parent(image: Image, snapshot: Snapshot) -> bool:
     return snapshot.engine.store == GRAPHDRIVER and image.id in snapshot.parents
 
 
-def _selector_of_image(image: Image, snapshot: Snapshot, policy: Policy, uses: Mapping[str, Use]) -> str | None:
+def _compared(snapshot: Snapshot, policy: Policy) -> list[tuple[str, frozenset[str]]]:
+    """The images that the Engine found before or since others, by selector."""
+    return [
+        (f"remove.{selector}: {name}", snapshot.matched_by_engine.get(selector, frozenset()))
+        for selector, name in policy.remove.anchors.items()
+    ]
+
+
+def _selector_of_image(
+    image: Image, policy: Policy, compared: Sequence[tuple[str, frozenset[str]]], uses: Mapping[str, Use]
+) -> str | None:
     remove = policy.remove
     if remove.dangling and not image.references:
         return "remove.dangling"
     for label in remove.labels:
         if label.matches(image.labels):
             return f"remove.labels: {label}"
-    for selector, name in remove.anchors.items():
-        if image.id in snapshot.matched_by_engine.get(selector, frozenset()):
-            return f"remove.{selector}: {name}"
+    for rule, matched in compared:
+        if image.id in matched:
+            return rule
     if remove.all_unused and image.id not in uses:
         return "remove.all_unused"
     return None
@@ -260,7 +296,7 @@ def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, 
     for wanted in ordered:
         kept = list(wanted.kept)
         needless = _needless(wanted, goal, tally)
-        for candidate in wanted.candidates:
+        for candidate in _with_what_is_left(wanted, simulation):
             outcome = needless or _step(simulation, candidate, protection)
             if isinstance(outcome, Step):
                 steps.append(outcome)
@@ -271,6 +307,18 @@ def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, 
         if kept:
             verdicts[wanted.image.id] = _verdict(wanted.image, kept)
     return PolicyPlan(snapshot, tuple(steps), verdicts=verdicts, skip_conflicts=True, goal=goal, freed=tally.bytes)
+
+
+def _with_what_is_left(wanted: Wanted, simulation: Simulation) -> Iterator[Candidate]:
+    """The removals of an image, and of the image itself if it stays without a name, so that a second run finds nothing.
+
+    The containerd store keeps an image that has lost its only name as long as others were built on it.
+    """
+    yield from wanted.candidates
+    image = simulation.store.images.get(wanted.image.id)
+    is_left = image is not None and not image.references and bool(wanted.image.references)
+    if is_left and wanted.rule_without_names is not None and isinstance(simulation.store, ContainerdStore):
+        yield Candidate(Removal(wanted.image.id), wanted.image.id, wanted.rule_without_names)
 
 
 def _rule_of(protection: Protection, reference: Reference) -> str | None:
@@ -306,7 +354,7 @@ def _kept_parent(candidate: Candidate, effect: Effect, protection: Protection) -
 
     Only what cannot be had again is no reason: the parent's layers are the child's.
     """
-    for image_id in effect.gone:
+    for image_id in effect.gone if len(effect.deleted) > 1 else ():
         reason = protection.images.get(image_id)
         if reason is not None and image_id != candidate.removal.image_id and not reason.rule.startswith(UNRECOVERABLE):
             return Reason(

@@ -90,7 +90,7 @@ class StoreModel:
 
     def users(self, image_id: str) -> tuple[Container, ...]:
         """The containers made from this image; running ones first, then by name."""
-        return tuple(sorted(self._users.get(image_id, ()), key=lambda c: (not c.is_running, c.name, c.id)))
+        return _running_first(self._users.get(image_id, ()))
 
     def running_users(self, image_id: str) -> tuple[Container, ...]:
         """Those of :meth:`users` that the Engine counts as running."""
@@ -98,8 +98,9 @@ class StoreModel:
 
     def mounters(self, image_id: str) -> tuple[Container, ...]:
         """The containers with an image mount of this image, or of one that cannot be told: then it may be this one."""
-        found = [*self._mounters.get(image_id, ()), *self._mounters.get(UNKNOWN_MOUNT, ())]
-        return tuple(sorted(found, key=lambda c: (not c.is_running, c.name, c.id)))
+        if not self._mounters:
+            return ()
+        return _running_first([*self._mounters.get(image_id, ()), *self._mounters.get(UNKNOWN_MOUNT, ())])
 
     def holders(self, image_id: str) -> tuple[Container, ...]:
         """The containers that use this image in either way."""
@@ -126,6 +127,10 @@ class StoreModel:
     def _forget(self, image_id: str) -> None:
         image = self.images.pop(image_id)
         self.children.get(image.parent, set()).discard(image_id)
+
+
+def _running_first(containers: t.Sequence[Container]) -> tuple[Container, ...]:
+    return tuple(sorted(containers, key=lambda c: (not c.is_running, c.name, c.id))) if containers else ()
 
 
 def mounters_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
