@@ -12,7 +12,8 @@ class ModuleDocFragment:
 options:
   after:
     description:
-      - Results of earlier tasks of the same play, registered from modules of this collection.
+      - Results of earlier tasks of the same play, registered from modules of this collection. Of a task with a loop, the
+        results of all its rounds count.
       - In check mode they are applied to the snapshot before planning, so that a chain of tasks is predicted as a chain.
         A real run finds their effects on the Engine, and ignores this option.
     type: list

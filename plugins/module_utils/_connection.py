@@ -41,7 +41,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The name of the distributions' package, and of the one on Python's index.
-SDK_PACKAGE = "python3-docker (Debian, Ubuntu), python3-docker (Fedora, EPEL), or docker from the Python package index"
+SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
 _OLDEST_SDK = (5, 0, 3)
 _HOST_RE = re.compile(r"(?:unix|npipe|tcp|https?|ssh)://.+\Z")
 #: Any version that every supported Engine answers before the negotiation; the SDK insists on one.

@@ -39,8 +39,13 @@ def clear_failures(module: AnsibleModule) -> Iterator[None]:
 
 
 def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:
-    """The results of earlier tasks that a prediction builds upon; a real run finds their effects on the Engine."""
-    return [result for result in module.params["after"] if result] if module.check_mode else []
+    """The results of earlier tasks that a prediction builds upon; a real run finds their effects on the Engine.
+
+    What a task with a loop registers holds the results of its rounds.
+    """
+    if not module.check_mode:
+        return []
+    return [result for registered in module.params["after"] for result in registered.get("results") or [registered]]
 
 
 def finish(module: AnsibleModule, result: dict[str, t.Any], warnings: list[str]) -> None:
