@@ -162,6 +162,8 @@ def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
 
 
 def main() -> None:
+    # Each release brings pins of its own.
+    os.environ.pop("PIP_CONSTRAINT", None)
     arguments, options = parse_arguments()
     kind, core, debian = arguments.kind, arguments.core, arguments.debian
     if os.environ.get(IN_DEBIAN):
