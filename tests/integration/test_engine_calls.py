@@ -1,0 +1,278 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.integration.image_task import all_of
+from tests.integration.module_run import run_module
+from tests.lab import state
+
+pytestmark = pytest.mark.engine
+
+#: Calls of a task besides its removals and their verifying reads.
+MOST_CALLS = 6
+
+
+@pytest.fixture(name="client")
+def fixture_client(fresh_engine):
+    return fresh_engine.client
+
+
+@pytest.fixture(name="proxy")
+def fixture_proxy(fresh_engine, recording_proxy):
+    return recording_proxy(fresh_engine)
+
+
+@pytest.fixture(name="task")
+def fixture_task(proxy):
+    """Runs a task through the proxy."""
+
+    def run(check=False, **options):
+        return run_module("image_remove", {"docker_host": proxy.docker_host, **options}, check=check)
+
+    return run
+
+
+def plain(client, reference=None):
+    return state.import_image(client, reference, runnable=False)
+
+
+def paths(requests):
+    """Requests without the API's version and the query."""
+    return [(method, re.sub(r"^/v[0-9.]+", "", path).partition("?")[0]) for method, path in requests]
+
+
+# How many
+
+
+def test_a_hundred_tags_cost_as_many_calls_to_plan_as_one(task, proxy, client):
+    images = [plain(client, f"many-{number}:0") for number in range(10)]
+    for number, image in enumerate(images):
+        for tag in range(1, 10):
+            state.tag(client, image, f"many-{number}:{tag}")
+    result = task(patterns=["many-*"])
+    assert len(result["untagged"]) == 100
+    assert set(result["deleted"]) == set(images)
+    requests = paths(proxy.requests)
+    removals = [request for request in requests if request[0] == "DELETE"]
+    reads = [request for request in requests if re.fullmatch(r"/images/.+/json", request[1])]
+    assert len(removals) == 100
+    assert len(reads) == 100
+    assert len(requests) - len(removals) - len(reads) <= MOST_CALLS
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"names": ["app:1", "app:2"]},
+        {"patterns": ["app"], "details": "all"},
+        {"filters": {"dangling": True}},
+        {"filters": {"before": "app:2"}},
+        {"names": ["app:1"], "force": True},
+    ],
+    ids=["names", "patterns", "dangling", "before", "force"],
+)
+def test_check_mode_only_reads_and_costs_few_calls(task, proxy, client, options):
+    for reference in ("app:1", "app:2", None, "other:1"):
+        plain(client, reference)
+    state.container(client, state.import_image(client, "used:1"), "running", name="web")
+    everything = all_of(client)
+    task(check=True, **options)
+    assert all_of(client) == everything
+    assert {method for method, _path in proxy.requests} <= {"GET", "HEAD"}
+    assert proxy.writes == []
+    # The Engine alone can compare creation dates: one more listing for each filter that does.
+    assert len(proxy.requests) <= MOST_CALLS + ("before" in options.get("filters", {}))
+
+
+def test_layers_cost_two_more_calls_an_image_at_most(task, proxy, client):
+    for number in range(4):
+        plain(client, f"app:{number}")
+    task(check=True, names=["app:1"], layers=True)
+    assert len(proxy.requests) <= MOST_CALLS + 2 * 4
+    assert proxy.writes == []
+
+
+def test_a_second_run_sends_no_removal(task, proxy, client):
+    plain(client, "app:1")
+    task(names=["app:1"])
+    proxy.clear()
+    assert not task(names=["app:1"])["changed"]
+    assert proxy.writes == []
+
+
+def test_every_removal_is_addressed_in_full(task, proxy, client):
+    plain(client, "app:latest")
+    by_id = plain(client)
+    task(names=["app", by_id[7:19]])
+    assert [path for method, path in paths(proxy.requests) if method == "DELETE"] == [
+        "/images/app:latest",
+        f"/images/{by_id}",
+    ]
+
+
+def test_a_bad_option_sends_nothing(task, proxy):
+    for options in ({"names": ["A"]}, {"patterns": ["["]}, {"filters": {"x": 1}}, {}):
+        assert task(**options)["failed"]
+    assert proxy.requests == []
+
+
+# What comes between the plan and the removal. The Engine itself is asked each time, by a proxy that steps in.
+
+DELETE_APP = r"/images/app:1\?"
+
+
+def test_a_tag_that_moved_is_skipped_and_reported(task, proxy, client):
+    planned = plain(client, "app:1")
+    other = plain(client, "other:1")
+    last = plain(client, "last:1")
+    proxy.before("GET", r"/images/app:1/json", lambda: state.tag(client, other, "app:1"))
+    result = task(names=["app:1", "last:1"])
+    assert not result["failed"]
+    assert (result["untagged"], result["deleted"]) == (["last:1"], [last])
+    assert "app:1" in client.inspect_image(other)["RepoTags"]
+    (entry,) = [entry for entry in result["images"] if entry["id"] == planned]
+    assert (entry["action"], entry["reason"]) == ("skipped", f"it moved to image {other[7:19]} after planning")
+    assert any("app:1 was not removed: it moved to image" in str(warning) for warning in result["warnings"])
+
+
+def test_a_reference_that_was_added_saves_the_image(task, proxy, client):
+    image = plain(client, "app:1")
+    proxy.before("GET", r"/images/app:1/json", lambda: state.tag(client, image, "keep:1"))
+    result = task(names=["app:1"])
+    assert not result["changed"]
+    assert sorted(client.inspect_image(image)["RepoTags"]) == ["app:1", "keep:1"]
+    assert [entry["reason"] for entry in result["images"]] == ["the image's references changed after planning"]
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["without force", "with force"])
+@pytest.mark.parametrize("container_state", ["created", "running"])
+def test_a_container_that_was_made_meanwhile_keeps_its_image(task, proxy, client, force, container_state):
+    image = state.import_image(client, "app:1")
+    proxy.before("GET", r"/images/app:1/json", lambda: state.container(client, "app:1", container_state, name="late"))
+    result = task(names=["app:1"], force=force)
+    assert (result["untagged"], result["deleted"], result["changed"]) == ([], [], False)
+    assert client.inspect_image(image)["RepoTags"] == ["app:1"]
+    if force:
+        assert [entry["reason"] for entry in result["images"]] == [
+            "container late started to use the image after planning"
+        ]
+    else:
+        assert result["failed"]
+        assert [conflict["target"] for conflict in result["conflicts"]] == ["app:1"]
+        assert "run the task again" in result["conflicts"][0]["remedy"]
+
+
+def test_a_container_that_was_made_meanwhile_is_a_listed_conflict_when_conflicts_are_skipped(task, proxy, client):
+    state.import_image(client, "app:1")
+    other = plain(client, "other:1")
+    proxy.before("GET", r"/images/app:1/json", lambda: state.container(client, "app:1", name="late"))
+    result = task(names=["app:1", "other:1"], on_conflict="skip")
+    assert not result["failed"]
+    assert result["deleted"] == [other]
+    assert [conflict["target"] for conflict in result["conflicts"]] == ["app:1"]
+
+
+def test_an_image_that_somebody_else_removed_is_no_error(task, proxy, client):
+    image = plain(client, "app:1")
+    proxy.before("DELETE", DELETE_APP, lambda: client.remove_image("app:1"))
+    result = task(names=["app:1"])
+    assert not result["failed"]
+    assert not result["changed"]
+    assert result["absent"] == ["app:1"]
+    assert image not in {entry["Id"] for entry in client.images(all=True)}
+
+
+# Faults
+
+
+def test_an_error_half_way_tells_what_was_done_and_the_next_run_finishes(task, proxy, client):
+    images = [plain(client, f"app:{number}") for number in (1, 2, 3)]
+    proxy.answer("DELETE", r"/images/app:2\?", 500, "driver failed to remove a layer", times=1)
+    result = task(names=["app:1", "app:2", "app:3"])
+    assert result["failed"]
+    assert result["changed"]
+    assert result["msg"] == (
+        "1 removal failed: app:2: DELETE /images/app:2: the Engine answered 500: driver failed to remove a layer."
+        " The result lists what was removed"
+    )
+    assert (result["untagged"], result["deleted"]) == (["app:1", "app:3"], [images[0], images[2]])
+    result = task(names=["app:1", "app:2", "app:3"])
+    assert not result["failed"]
+    assert (result["deleted"], result["absent"]) == ([images[1]], ["app:1", "app:3"])
+
+
+def test_an_error_after_the_removal_still_tells_of_it(task, proxy, client):
+    image = plain(client, "app:1")
+
+    def remove():
+        client.remove_image("app:1")
+
+    proxy.before("DELETE", DELETE_APP, remove)
+    proxy.answer("DELETE", DELETE_APP, 500, "consistency error: data changed during operation, retry", times=1)
+    result = task(names=["app:1"])
+    assert result["failed"]
+    assert (result["untagged"], result["deleted"], result["changed"]) == (["app:1"], [image], True)
+
+
+def test_an_answer_that_never_comes_still_tells_what_was_done(task, proxy, client):
+    images = [plain(client, f"app:{number}") for number in (1, 2)]
+    proxy.before("DELETE", DELETE_APP, lambda: client.remove_image("app:1"))
+    proxy.cut("DELETE", DELETE_APP)
+    result = task(names=["app:1", "app:2"])
+    assert result["failed"]
+    assert result["deleted"] == images
+    assert "app:1: cannot connect to unix://" in result["msg"]
+
+
+def test_a_not_found_is_success(task, proxy, client):
+    plain(client, "app:1")
+    proxy.answer("DELETE", DELETE_APP, 404, "No such image: app:1", times=1)
+    result = task(names=["app:1"])
+    assert not result["failed"]
+    assert not result["changed"]
+
+
+def test_a_refusal_is_a_conflict_in_the_engines_words(task, proxy, client):
+    plain(client, "app:1")
+    words = "conflict: unable to delete app:1 (must be forced) - image is being used by stopped container 1234"
+    proxy.answer("DELETE", DELETE_APP, 409, words, times=None)
+    result = task(names=["app:1"])
+    assert result["failed"]
+    assert result["conflicts"][0]["reason"] == words
+    assert result["conflicts"][0]["forceable"]
+    assert not task(names=["app:1"], on_conflict="skip")["failed"]
+
+
+def test_an_engine_that_is_lost_is_told_once_and_nothing_more_is_tried(task, proxy, client):
+    for number in (1, 2, 3):
+        plain(client, f"app:{number}")
+    proxy.cut("GET", r"/images/app:\d/json", times=None)
+    result = task(names=["app:1", "app:2", "app:3"])
+    assert result["failed"]
+    assert result["msg"].startswith("3 removals failed: app:1: cannot connect to")
+    assert "not tried" in result["msg"]
+    assert proxy.writes == []
+
+
+@pytest.mark.parametrize("path", ["/version", "/info", "/images/json", "/containers/json"])
+def test_an_engine_that_cannot_be_read_is_one_clear_failure(task, proxy, client, path):
+    plain(client, "app:1")
+    proxy.answer("GET", path, 500, "something is broken")
+    result = task(names=["app:1"])
+    assert result["failed"]
+    assert f"GET {path}: the Engine answered 500: something is broken" in result["msg"]
+    assert proxy.writes == []
+
+
+def test_sizes_that_the_engine_cannot_add_up_are_no_failure(task, proxy, client):
+    image = plain(client, "app:1")
+    proxy.answer("GET", "/system/df", 409, "a disk usage operation is already running")
+    result = task(names=["app:1"])
+    assert result["deleted"] == [image]
+    assert not result["space_exact"]
