@@ -258,7 +258,7 @@ def _excerpt(response: requests.Response) -> str:
 
 def _connection_message(host: str, timeout: int, exc: Exception) -> str:
     """What went wrong on the way to the Engine, with the remedy."""
-    text = str(exc)
+    text, cause = str(exc), _innermost(exc)
     if "Not supported URL scheme http+docker" in text or ("http+docker" in text and "scheme" in text):
         return (
             f"the Docker SDK for Python {docker.__version__} does not work with requests {requests.__version__}:"
@@ -270,11 +270,19 @@ def _connection_message(host: str, timeout: int, exc: Exception) -> str:
             " or put the user into the group that owns the socket (docker)"
         )
     if "No such file or directory" in text or isinstance(exc, FileNotFoundError):
-        return f"there is no Engine at {host}: is it running, and is docker_host right? ({text})"
-    if "Read timed out" in text or "timed out" in text:
-        return f"{host} did not answer within {timeout} seconds: raise timeout, or see why the Engine is slow ({text})"
+        return f"there is no Engine at {host}: is it running, and is docker_host right?"
+    if "timed out" in text:
+        return f"{host} did not answer within {timeout} seconds: raise timeout, or see why the Engine is slow"
     if "certificate" in text.lower() or "ssl" in text.lower():
-        return f"no trusted connection to {host}: check validate_certs, ca_path, client_cert and tls_hostname ({text})"
+        return f"no trusted connection to {host}: check validate_certs, ca_path, client_cert and tls_hostname ({cause})"
     if "Connection refused" in text:
-        return f"nothing listens at {host}: is the Engine running, and is docker_host right? ({text})"
-    return f"cannot connect to {host}: {text}"
+        return f"nothing listens at {host}: is the Engine running, and is docker_host right?"
+    return f"cannot connect to {host}: {cause}"
+
+
+def _innermost(exc: BaseException) -> str:
+    """The words of the error at the bottom: requests and urllib3 wrap it several times."""
+    for inner in (getattr(exc, "reason", None), *exc.args):
+        if isinstance(inner, BaseException):
+            return _innermost(inner)
+    return str(exc) or type(exc).__name__
