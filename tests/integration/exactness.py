@@ -176,7 +176,12 @@ def campaign(seed: int, count: int, engines: t.Sequence[str], say: t.Callable[[s
 
 def _run_sessions(name: str, seed: int, sessions: t.Iterable[int], published: t.Mapping[str, str]) -> list[Case]:
     engine = Lab().engine(name)
-    cases = [case for session in sessions for case in run_session(engine, seed, session, published)]
+    cases = []
+    for session in sessions:
+        for case in run_session(engine, seed, session, published):
+            cases.append(case)
+            if case.differences:
+                print(case, flush=True)
     engine.reset()
     return cases
 
@@ -202,11 +207,10 @@ def main() -> int:
         lab = Lab()
         published = publish_images(lab.registry, random.Random(f"{options.seed}/registry"))
         cases = [case for n in engines for case in run_session(lab.engine(n), options.seed, options.session, published)]
+        for case in cases:
+            print(case)
     else:
         cases = campaign(options.seed, options.count, engines)
-    for case in cases:
-        if case.differences:
-            print(case)
     print(f"seed {options.seed}: {_score(cases, str(len(cases)))}, {time.monotonic() - started:.0f} s")
     return 1 if any(case.differences for case in cases) else 0
 
