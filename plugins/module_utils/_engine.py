@@ -192,5 +192,14 @@ def _text(number: tuple[int, int]) -> str:
 def _with_shared_sizes(
     listed: list[dict[str, t.Any]], disk_usage: Mapping[str, t.Any] | None
 ) -> list[dict[str, t.Any]]:
-    shared = {raw["Id"]: raw.get("SharedSize") for raw in (disk_usage or {}).get("Images") or []}
-    return [{**raw, "SharedSize": shared[raw["Id"]]} if raw["Id"] in shared else raw for raw in listed]
+    """On Engines that tell shared sizes only with the disk usage, the listing with these."""
+    used = (disk_usage or {}).get("Images") or []
+    shared = {raw["Id"]: raw["SharedSize"] for raw in used if raw.get("SharedSize", -1) >= 0}
+    sizes = {raw["Id"]: raw.get("Size") or 0 for raw in listed}
+    # The disk usage counts hidden parents out (getLayerRefs), and they hold all of their layers like any other image.
+    return [
+        {**raw, "SharedSize": max(shared[raw["Id"]], sizes.get(raw.get("ParentId") or "", 0))}
+        if raw["Id"] in shared
+        else raw
+        for raw in listed
+    ]

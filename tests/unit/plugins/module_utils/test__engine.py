@@ -179,6 +179,15 @@ def test_engine_20_tells_shared_sizes_in_its_disk_usage_alone():
     assert [(entry.id, entry.shared_size) for entry in snapshot.images] == [(image_id("a1"), 4), (image_id("b1"), None)]
 
 
+def test_engine_20_leaves_hidden_parents_out_of_its_shared_sizes():
+    answers = {
+        "/images/json": [row("a1", Size=7), row("b1", ParentId=image_id("a1")), row("c1", ParentId=image_id("ff"))],
+        "/system/df": {"Images": [row("b1", SharedSize=4), row("c1", SharedSize=4)], "BuildCache": None},
+    }
+    snapshot = DockerEngine(transport(answers, newest="1.41")).read()
+    assert [entry.shared_size for entry in snapshot.images] == [None, 7, 4]
+
+
 @pytest.mark.parametrize(
     "failure", [EngineError(409, "a disk usage operation is already running"), EngineUnavailable("slow")]
 )
