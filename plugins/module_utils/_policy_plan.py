@@ -145,11 +145,12 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
             if image.names_unread or _is_hidden_parent(image, snapshot):
                 continue
             names = (None,)
-        by_image = _selector_of_image(image, policy, compared, uses)
+        by_image = _selector_of_image(image, policy, compared)
+        by_use = "remove.all_unused" if policy.remove.all_unused and image.id not in uses else None
         candidates: list[Candidate] = []
         kept: list[tuple[str, str, Reason]] = []
         for reference in names:
-            rule = by_image or _selector_of_reference(reference, policy)
+            rule = by_image or _selector_of_reference(reference, policy) or by_use
             if rule is None:
                 continue
             target = image.id if reference is None else reference.familiar
@@ -161,7 +162,7 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
         if image.id in uses and policy.remove.all_unused and not candidates and not kept:
             kept.append((image.id, "", Reason(IN_USE, f"the image is {uses[image.id].text}")))
         if candidates or kept:
-            rule_without_names = by_image or ("remove.dangling" if policy.remove.dangling else None)
+            rule_without_names = by_image or by_use or ("remove.dangling" if policy.remove.dangling else None)
             wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept), rule_without_names)
     return wanted
 
@@ -179,9 +180,7 @@ def _compared(snapshot: Snapshot, policy: Policy) -> list[tuple[str, frozenset[s
     ]
 
 
-def _selector_of_image(
-    image: Image, policy: Policy, compared: Sequence[tuple[str, frozenset[str]]], uses: Mapping[str, Use]
-) -> str | None:
+def _selector_of_image(image: Image, policy: Policy, compared: Sequence[tuple[str, frozenset[str]]]) -> str | None:
     remove = policy.remove
     if remove.dangling and not image.references:
         return "remove.dangling"
@@ -191,8 +190,6 @@ def _selector_of_image(
     for rule, matched in compared:
         if image.id in matched:
             return rule
-    if remove.all_unused and image.id not in uses:
-        return "remove.all_unused"
     return None
 
 

@@ -193,9 +193,8 @@ def _young(image: Image, keep: Keep, evidence: Evidence) -> Reason | None:
         return None
     # The listing cuts fractions of a second off: an image of the same second may be the younger one.
     if time + 1 > keep.younger_than.at(evidence.now):
-        return Reason(
-            f"keep.younger_than: {keep.younger_than.text}", f"it was {_DONE[keep.age_by]} at {format_time(time)}"
-        )
+        when = "now" if time >= evidence.now else f"at {format_time(time)}"
+        return Reason(f"keep.younger_than: {keep.younger_than.text}", f"it counts as {_DONE[keep.age_by]} {when}")
     return None
 
 

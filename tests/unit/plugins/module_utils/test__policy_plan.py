@@ -167,7 +167,7 @@ SAYS = [
         {"remove": ALL, "keep": {"younger_than": "30d"}},
         "d1",
         "keep.younger_than: 30d",
-        "remove.all_unused selects it, but it was created at 2024-02-02T22:13:20Z",
+        "remove.all_unused selects it, but it counts as created at 2024-02-02T22:13:20Z",
     ),
     (
         "kept for its age that nobody knows",

@@ -1,0 +1,471 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(image_prune_policy) on real Engines. Every task runs in check mode, for real, and again."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+
+from tests.integration.campaign_policy import run_session
+from tests.integration.engine_state import EngineState
+from tests.integration.image_task import FORETOLD, all_of
+from tests.integration.module_run import run_module
+from tests.integration.random_states import publish_images
+from tests.lab import published, state
+
+pytestmark = pytest.mark.engine
+
+ALL = {"all_unused": True}
+OLD, MIDDLE, NEW = "2019-01-01T00:00:00Z", "2021-01-01T00:00:00Z", "2023-01-01T00:00:00Z"
+#: A summary tells of a target what the real run measured.
+_FORETOLD = tuple(key for key in FORETOLD if key != "summary")
+
+
+@pytest.fixture(name="usage_file")
+def fixture_usage_file(tmp_path):
+    return tmp_path / "record" / "usage.json"
+
+
+@pytest.fixture(name="task")
+def fixture_task(fresh_engine, usage_file):
+    """Runs a policy on the Engine and returns the real run's result, after every check that it must pass."""
+
+    def run(**policy):
+        return run_policy(fresh_engine, usage_file, **policy)
+
+    return run
+
+
+@pytest.fixture(name="client")
+def fixture_client(fresh_engine):
+    return fresh_engine.client
+
+
+def run_policy(engine, usage_file, **policy):
+    arguments = {"docker_host": engine.docker_host, "usage_file": str(usage_file), "details": "all", **policy}
+    before, everything, record = EngineState.read(engine.client), all_of(engine.client), read(usage_file)
+    predicted = run_module("image_prune_policy", arguments, check=True)
+    assert all_of(engine.client) == everything
+    assert read(usage_file) == record
+
+    result = run_module("image_prune_policy", arguments)
+    assert {key: result.get(key) for key in _FORETOLD} == {key: predicted.get(key) for key in _FORETOLD}
+    after = EngineState.read(engine.client)
+    assert set(before.images) - set(after.images) == set(result.get("deleted", ()))
+    said = {name for name in result.get("untagged", ()) if not name.startswith("moby-dangling@")}
+    assert before.references - after.references == said
+    assert after.containers == before.containers
+
+    again = run_module("image_prune_policy", arguments)
+    assert (again["changed"], again["failed"]) == (False, result["failed"])
+    return result
+
+
+def read(path):
+    return path.read_text() if path.exists() else None
+
+
+def load(client, references, created=MIDDLE, **options):
+    """An image of the given age that nobody runs, with content of its own."""
+    return state.load_image(client, references, created=created, runnable=False, **options)
+
+
+def tags(client):
+    return sorted(tag for image in client.images() for tag in image["RepoTags"] or [] if "<none>" not in tag)
+
+
+def rules(result):
+    return {(entry["references"] or ["<none>"])[0]: (entry["action"], entry["rule"]) for entry in result["images"]}
+
+
+# Row 11: docker image prune
+
+
+def test_dangling_images_go_and_nothing_else(task, client):
+    dangling = [load(client, []), load(client, [])]
+    load(client, ["app:1", "app:2"])
+    result = task(remove={"dangling": True})
+    assert sorted(result["deleted"]) == sorted(dangling)
+    assert result["untagged"] == []
+    assert tags(client) == ["app:1", "app:2"]
+
+
+def test_a_young_dangling_image_may_be_a_build_under_way(task, client):
+    state.import_image(client, runnable=False)
+    result = task(remove={"dangling": True}, keep={"younger_than": "1h"})
+    assert not result["changed"]
+    assert rules(result)["<none>"] == ("kept", "keep.younger_than: 1h")
+
+
+def test_an_image_pulled_by_digest_is_not_dangling(task, client, registry):
+    name = f"{registry.address}/prune/pinned:1"
+    load(client, name)
+    digest = state.push(client, name)
+    client.remove_image(name)
+    pinned = state.pull(client, f"{name.rpartition(':')[0]}@{digest}")
+    assert task(remove={"dangling": True})["deleted"] == []
+    assert task(remove=ALL)["deleted"] == [pinned]
+
+
+def test_hidden_parents_go_with_the_last_child(task, client):
+    base = load(client, "base:1")
+    state.build(client, "FROM base:1\nLABEL a=b\nENV c=d", "child:1")
+    parents = {image["Id"] for image in client.images(all=True)} - {base}
+    result = task(remove={"patterns": ["child"]})
+    assert set(result["deleted"]) <= parents
+    assert result["untagged"] == ["child:1"]
+    result = task(remove=ALL)
+    assert client.images(all=True) == []
+
+
+# Row 7: docker image prune --all --filter until=…
+
+
+def test_unused_images_of_an_age(task, client):
+    load(client, "old:1", OLD)
+    load(client, "new:1", NEW)
+    load(client, "jib:1", "1970-01-01T00:00:00Z")
+    load(client, "bazel:1", "1980-01-01T00:00:01Z")
+    load(client, "none:1", None)
+    result = task(remove=ALL, keep={"younger_than": "2020-07-07T00:00:00Z"})
+    assert result["untagged"] == ["old:1"]
+    assert rules(result) == {
+        "old:1": ("deleted", "remove.all_unused"),
+        "new:1": ("kept", "keep.younger_than: 2020-07-07T00:00:00Z"),
+        **dict.fromkeys(("jib:1", "bazel:1", "none:1"), ("kept", "keep.unknown_age")),
+    }
+    assert result["younger_than"] == {
+        "limit": "2020-07-07T00:00:00Z",
+        "time": "2020-07-07T00:00:00Z",
+        "local_time": False,
+    }
+    result = task(remove=ALL, keep={"younger_than": "168h", "unknown_age": False})
+    assert sorted(result["untagged"]) == ["bazel:1", "jib:1", "new:1", "none:1"]
+
+
+def test_a_timestamp_without_a_zone_is_local_and_the_result_says_so(task, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        result = task(remove=ALL, keep={"younger_than": "2020-07-07"})
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert result["younger_than"] == {"limit": "2020-07-07", "time": "2020-07-06T22:00:00Z", "local_time": True}
+
+
+def test_images_before_and_since_another(task, client, fresh_engine):
+    for number, created in enumerate((OLD, MIDDLE, NEW)):
+        load(client, f"mongo:{number}", created)
+    assert task(remove={"since": "mongo:1"})["untagged"] == ["mongo:2"]
+    assert task(remove={"before": "mongo:1"})["untagged"] == ["mongo:0"]
+    result = run_module("image_prune_policy", {"docker_host": fresh_engine.docker_host, "remove": {"before": "gone:1"}})
+    assert result["failed"]
+    assert "'gone:1' names no image here" in result["msg"]
+
+
+# In use is sacred
+
+
+@pytest.mark.parametrize("status", ["created", "running", "paused", "exited", "restarting"])
+def test_an_image_in_use_keeps_the_name_by_which_it_is_used(task, client, status):
+    image = state.load_image(client, ["app:1", "app:2", "other:1"], created=OLD)
+    state.container(client, "app:2", status, name="holder")
+    assert not task(remove=ALL)["changed"]
+    result = task(remove={"patterns": ["app", "other"]})
+    assert sorted(result["untagged"]) == ["app:1", "other:1"]
+    assert result["deleted"] == []
+    assert tags(client) == ["app:2"]
+    [entry] = [entry for entry in result["images"] if entry["id"] == image]
+    assert entry["action"] == "untagged"
+    assert "holder" in entry["reason"]
+
+
+def test_all_names_stay_when_a_container_shows_none_of_them(task, client):
+    image = state.load_image(client, ["app:1", "app:2"], created=OLD)
+    state.container(client, image, name="by-id")
+    assert not task(remove={"patterns": ["app"]})["changed"]
+    assert tags(client) == ["app:1", "app:2"]
+
+
+def test_an_image_whose_name_moved_away_from_its_container_stays(task, client):
+    old = state.load_image(client, ["app:1", "app:old"], created=OLD)
+    state.container(client, "app:1", name="holder")
+    state.tag(client, load(client, "app:2", NEW), "app:1")
+    result = task(remove={"patterns": ["app"]})
+    assert sorted(result["untagged"]) == ["app:1", "app:2"]
+    assert [image["Id"] for image in client.images()] == [old]
+
+
+def test_a_container_that_an_earlier_task_would_remove_holds_nothing_in_check_mode(client, fresh_engine, usage_file):
+    image = state.load_image(client, "app:1", created=OLD)
+    state.container(client, "app:1", "exited", name="job")
+    common = {"docker_host": fresh_engine.docker_host}
+    first = run_module("container_remove", {**common, "names": ["job"]}, check=True)
+    policy = {**common, "usage_file": str(usage_file), "remove": ALL}
+    assert run_module("image_prune_policy", policy, check=True)["deleted"] == []
+    foretold = run_module("image_prune_policy", {**policy, "after": [first]}, check=True)
+    assert foretold["deleted"] == [image]
+    run_module("container_remove", {**common, "names": ["job"]})
+    assert run_module("image_prune_policy", {**policy, "after": [first]})["deleted"] == [image]
+
+
+# Keeping the newest
+
+
+def test_the_newest_of_each_repository_by_creation(task, client):
+    for number in range(1, 5):
+        load(client, f"app:{number}", f"2021-01-0{number}T00:00:00Z")
+    load(client, ["tool:1", "tool:latest"], OLD)
+    result = task(remove=ALL, keep={"newest": 2})
+    assert sorted(result["untagged"]) == ["app:1", "app:2"]
+    assert tags(client) == ["app:3", "app:4", "tool:1", "tool:latest"]
+
+
+def test_the_newest_by_version(task, client):
+    for number, tag in enumerate(("1.10", "1.9", "1.10-rc1", "v1.11")):
+        load(client, f"app:{tag}", f"2021-01-0{4 - number}T00:00:00Z")
+    load(client, "app:latest", NEW)
+    result = task(remove=ALL, keep={"newest": 2, "newest_by": "version"})
+    assert sorted(result["untagged"]) == ["app:1.10-rc1", "app:1.9", "app:latest"]
+
+
+def test_the_newest_by_last_tagging(task, client):
+    first = load(client, "app:first", NEW)
+    load(client, "app:second", MIDDLE)
+    oldest = load(client, "build:1", OLD)
+    time.sleep(1.1)
+    state.tag(client, oldest, "app:third")
+    client.remove_image("build:1")
+    result = task(remove=ALL, keep={"newest": 1, "newest_by": "tagged"})
+    assert "app:first" in result["untagged"]
+    assert first in result["deleted"]
+    assert tags(client) == ["app:third"]
+
+
+def test_an_image_in_use_is_kept_on_top(task, client):
+    for number in range(1, 5):
+        state.load_image(client, f"app:{number}", created=f"2021-01-0{number}T00:00:00Z")
+    state.container(client, "app:1", "running")
+    assert task(remove=ALL, keep={"newest": 2})["untagged"] == ["app:2"]
+
+
+# Last use
+
+
+def test_an_image_that_was_never_seen_used_counts_from_when_it_was_first_seen(task, client, usage_file):
+    load(client, "app:1", OLD)
+    policy = {"remove": ALL, "keep": {"younger_than": "1h", "age_by": "used"}}
+    assert not task(**policy)["changed"]
+    age_record(usage_file, 7200)
+    if client_tells_of_tags(client):
+        assert rules(task(**policy))["app:1"][1] == "keep.younger_than: 1h"
+    else:
+        assert task(**policy)["untagged"] == ["app:1"]
+
+
+def client_tells_of_tags(client):
+    """Whether the Engine knows that a loaded image was named just now."""
+    return client.inspect_image("app:1")["Metadata"]["LastTagTime"][:4] not in ("0001", "")
+
+
+def test_the_record_knows_of_containers_that_are_gone(task, client, usage_file):
+    image = state.load_image(client, "app:1", created=OLD)
+    made = state.container(client, "app:1", "exited")
+    task(remove={"dangling": True})
+    client.remove_container(made)
+    [engine] = json.loads(usage_file.read_text())["engines"].values()
+    first_seen, last_used = engine["images"][image]
+    assert last_used == pytest.approx(time.time(), abs=600)
+    assert first_seen == pytest.approx(time.time(), abs=600)
+
+
+def test_a_damaged_record_is_a_warning_and_keeps_everything(fresh_engine, client, usage_file):
+    load(client, "app:1", OLD)
+    usage_file.parent.mkdir()
+    usage_file.write_text("{damaged")
+    policy = {"remove": ALL, "keep": {"younger_than": "1h", "age_by": "used"}}
+    common = {"docker_host": fresh_engine.docker_host, "usage_file": str(usage_file)}
+    result = run_module("image_prune_policy", {**common, **policy})
+    assert not result["changed"]
+    assert "damaged" in str(result["warnings"])
+    assert json.loads(usage_file.read_text())["version"] == 1
+
+
+def age_record(path, seconds):
+    """As if the record had been written so many seconds ago."""
+    record = json.loads(path.read_text())
+    for engine in record["engines"].values():
+        for image_id, times in engine["images"].items():
+            engine["images"][image_id] = [None if moment is None else moment - seconds for moment in times]
+    path.write_text(json.dumps(record))
+
+
+# Row 13: nothing goes that exists nowhere else
+
+
+def test_what_a_registry_has_goes_and_what_it_has_not_stays(task, client, registry):
+    there, lost = (f"{registry.address}/verify/{state.token()}:1" for _ in range(2))
+    digests = {}
+    for name in (there, lost):
+        load(client, name)
+        digests[name] = state.push(client, name)
+        client.remove_image(name)
+        state.pull(client, name)
+    load(client, "local:1")
+    load(client, "127.0.0.1:1/silent:1")
+    published.forget(registry, lost.partition("/")[2].rpartition(":")[0], digests[lost])
+    result = task(remove=ALL, keep={"unrecoverable": "verify"})
+    assert [name for name in result["untagged"] if "@" not in name] == [there]
+    assert tags_without_digests(client) == sorted([lost, "local:1", "127.0.0.1:1/silent:1"])
+    kept = {entry["references"][0]: entry for entry in result["images"] if entry["action"] == "kept"}
+    assert {entry["rule"] for entry in kept.values()} == {"keep.unrecoverable: verify"}
+
+
+def tags_without_digests(client):
+    return sorted(name for name in tags(client) if "@" not in name)
+
+
+def test_what_was_never_pushed_stays_as_far_as_the_store_shows(task, client, registry):
+    name = f"{registry.address}/unpushed/{state.token()}:1"
+    load(client, name)
+    pinned = f"{name.rpartition(':')[0]}@{state.push(client, name)}"
+    client.remove_image(name)
+    state.pull(client, pinned)
+    load(client, "local:1")
+    result = task(remove=ALL, keep={"unrecoverable": "unpushed"})
+    assert result["untagged"] == [pinned]
+    assert tags(client) == ["local:1"]
+
+
+# Rows 6 and 15: the largest first, until a target is met
+
+
+def fill(client, engine):
+    """Images of four sizes without a layer in common; returns the Engine's own total."""
+    for number in range(1, 5):
+        load(client, f"app:{number}", f"2021-01-0{number}T00:00:00Z", size_bytes=number * 1_000_000)
+    return engine_total(engine)
+
+
+def engine_total(engine):
+    return EngineState.read(engine.client).layers_size
+
+
+def test_the_largest_go_until_the_target_is_met(task, client, fresh_engine):
+    total = fill(client, fresh_engine)
+    result = task(remove=ALL, target={"total_size": str(total - 3_500_000), "order": "largest"})
+    target = result["target"]
+    if target["freed"]:
+        assert result["untagged"] == ["app:4"]
+        assert rules(result)["app:3"] == ("kept", "target")
+    assert target["met"]
+    assert target["total_size"]["after"] == engine_total(fresh_engine) <= total - 3_500_000
+
+
+def test_the_oldest_go_until_the_target_is_met(task, client, fresh_engine):
+    total = fill(client, fresh_engine)
+    result = task(remove=ALL, target={"total_size": str(total - 1_500_000)}, layers=True)
+    assert result["untagged"][:2] == ["app:1", "app:2"]
+    assert result["target"]["met"]
+
+
+def test_a_target_that_cannot_be_met_is_told_and_is_no_failure(task, client, fresh_engine):
+    fill(client, fresh_engine)
+    result = task(remove=ALL, keep={"patterns": ["app:4"]}, target={"total_size": "1MB"})
+    assert not result["failed"]
+    assert not result["target"]["met"]
+    assert "the target is not met: total_size is 1 MB" in result["summary"]
+    assert "the target is not met" in str(result["warnings"])
+    assert tags(client) == ["app:4"]
+
+
+def test_a_target_that_is_met_already_removes_nothing(task, client, fresh_engine):
+    fill(client, fresh_engine)
+    result = task(remove=ALL, target={"total_size": "1TB"})
+    assert not result["changed"]
+    assert result["target"]["met"]
+    assert {rule for _action, rule in rules(result).values()} == {"target"}
+
+
+def test_a_disk_that_is_elsewhere_is_told(task, client, fresh_engine):
+    fill(client, fresh_engine)
+    if (seen := task(remove=ALL, target={"disk_used_above": 99.99})["target"])["disk"]["before"] is not None:
+        pytest.skip(f"the Engine's data is on this machine's {seen['disk']['path']}")
+    result = task(remove=ALL, target={"disk_used_above": 0})
+    assert not result["changed"]
+    assert "disk_used_above cannot be judged" in result["target"]["text"]
+
+
+# Row 12: everything, with a guard
+
+
+def test_a_guard_refuses_before_anything_is_removed(task, client):
+    for number in range(12):
+        load(client, f"app:{number}", size_bytes=number * 1000)
+    result = task(remove=ALL, guard={"max_images": 10})
+    assert result["failed"]
+    assert "guard.max_images refuses the plan: 12 images would be deleted, and the most is 10" in result["msg"]
+    assert len(result["guard"]["largest"]) == 10
+    assert result["guard"]["largest"][0]["references"] == ["app:11"]
+    assert len(tags(client)) == 12
+    result = task(remove=ALL, guard={"max_images": 12, "max_percent": 100})
+    assert len(result["deleted"]) == 12
+
+
+def test_check_mode_only_reads_and_costs_a_constant_number_of_calls(client, fresh_engine, recording_proxy, usage_file):
+    proxy = recording_proxy(fresh_engine)
+    counts = []
+    for number in (2, 8):
+        for index in range(number):
+            load(client, f"app{number}:{index}")
+        proxy.clear()
+        policy = {"remove": ALL, "keep": {"newest": 1}, "target": {"total_size": "1"}}
+        arguments = {"docker_host": proxy.docker_host, "usage_file": str(usage_file), **policy}
+        assert run_module("image_prune_policy", arguments, check=True)["changed"]
+        assert proxy.writes == []
+        counts.append(len(proxy.requests))
+    assert counts[0] == counts[1] <= 8
+    assert not usage_file.exists()
+
+
+def test_every_image_of_a_host_has_a_reason(task, client):
+    state.load_image(client, ["app:1"], created=OLD)
+    state.container(client, "app:1", name="web")
+    load(client, ["base:1"], NEW, labels={"keep": "yes"})
+    load(client, ["base:2", "tool:1"], OLD)
+    load(client, ["ci/app:pr-1"], OLD)
+    result = task(
+        remove={"all_unused": True, "patterns": ["ci/*:pr-*"]}, keep={"labels": ["keep"], "patterns": ["tool"]}
+    )
+    reasons = {tuple(entry["references"]): (entry["action"], entry["rule"]) for entry in result["images"]}
+    assert reasons == {
+        ("app:1",): ("kept", "in use"),
+        ("base:1",): ("kept", "keep.labels: keep"),
+        ("base:2", "tool:1"): ("untagged", "remove.all_unused"),
+        ("ci/app:pr-1",): ("deleted", "remove.patterns: ci/*:pr-*"),
+    }
+    assert all(entry["reason"] for entry in result["images"])
+
+
+# Random policies: a short run of the campaign
+
+SEED = 4
+SESSIONS = 4
+
+
+@pytest.fixture(scope="module", name="digests")
+def fixture_digests(registry):
+    return publish_images(registry, random.Random(f"{SEED}/registry"))
+
+
+@pytest.mark.parametrize("session", range(SESSIONS))
+def test_check_mode_of_random_policies_is_the_run(engine, digests, session):
+    wrong = [str(case) for case in run_session(engine, SEED, session, digests) if case.differences]
+    assert not wrong, "\n\n".join(wrong)
