@@ -231,7 +231,7 @@ def _sentence(summary: Mapping[str, t.Any]) -> str:
         parts = ["would be: " + ", ".join(parts)] if summary["changed"] else parts
     text = ", ".join(parts)
     if summary["failed"]:
-        done = f" (before that: {text})" if text else ""
+        done = f" (before that: {text})" if summary["changed"] else ""
         return f"{_word(summary['status'])}: {summary['message']}{done}"
     return text
 

@@ -1,0 +1,330 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role and the playbooks on real Engines: one inventory host for each, and the Engines' API as the judge."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+
+import pytest
+
+from tests.integration.chain import run_round
+from tests.integration.random_states import publish_images
+from tests.integration.role_run import foretell_and_run, run_playbook, stage_differences
+from tests.lab import state
+from tests.lab.fixtures import selected_engines
+from tests.lab.proxy import RecordingProxy
+
+pytestmark = pytest.mark.engine
+pytest_plugins = ["tests.lab.fixtures"]
+
+EVERY_STATE = ["created", "running", "paused", "restarting", "exited", "dead"]
+#: Rounds of the chain campaign in a usual run of the tests, each one a case on every Engine.
+ROUNDS = int(os.environ.get("IMAGEWARDEN_CHAIN_ROUNDS", "2"))
+
+
+@pytest.fixture
+def engines(lab):
+    """The selected Engines, empty, and all of them the test's alone: a fleet."""
+    with contextlib.ExitStack() as held:
+        made = [held.enter_context(lab.engine(name).exclusive()) for name in sorted(selected_engines())]
+        for engine in made:
+            engine.reset()
+        yield made
+
+
+def inventory(engines, directory, **variables):
+    """A host for each Engine, with these variables of the role."""
+    policy = variables.get("image_cleanup_policy")
+    hosts = {}
+    for engine in engines:
+        own = dict(variables)
+        if policy:
+            own["image_cleanup_policy"] = {**policy, "usage_file": str(directory / f"{engine.name}.json")}
+        hosts[engine.name] = {"image_cleanup_docker": {"docker_host": engine.docker_host}, **own}
+    return hosts
+
+
+def containers(engine):
+    return sorted(row["Names"][0].lstrip("/") for row in engine.client.containers(all=True))
+
+
+def references(engine):
+    names = [name for row in engine.client.images(all=True) for name in row["RepoTags"] or []]
+    return sorted(name for name in names if "<none>" not in name and "@" not in name)
+
+
+# Row 8: a running container holds the image.
+
+
+def running_container(client):
+    state.import_image(client, "redis:7")
+    state.container(client, "redis:7", "running", name="cache")
+    state.import_image(client, "kept:1")
+
+
+# Row 9: stopped containers hold the image too.
+
+
+def stopped_containers(client):
+    state.import_image(client, "redis:7")
+    state.container(client, "redis:7", "exited", name="cache-old")
+    state.container(client, "redis:7", "created", name="cache-never")
+    state.import_image(client, "kept:1")
+
+
+# Row 11: what docker container prune and docker image prune take.
+
+
+def stopped_and_dangling(client):
+    app = state.import_image(client, "app:1")
+    state.container(client, app, "exited", name="old")
+    state.container(client, app, "running", name="live")
+    gone = state.import_image(client, "gone:1")
+    state.container(client, gone, "exited", name="last-user")
+    state.import_image(client, "gone:1")
+    state.import_image(client, None)
+
+
+# Row 12: everything goes, down to the last image, except for what a rule keeps.
+
+
+def everything(client):
+    app = state.import_image(client, "app:1")
+    state.tag(client, app, "team/app:1")
+    child = state.derive(client, app, "child:1")
+    state.import_image(client, None)
+    for kind in ("created", "running", "paused", "exited"):
+        state.container(client, child, kind, name=kind)
+    state.import_image(client, "base/keep:1")
+
+
+# Row 14: a container is committed before it goes.
+
+
+def container_with_work(client):
+    state.import_image(client, "app:1")
+    state.container(client, "app:1", "exited", name="Work")
+
+
+ALL_OF_REDIS = {
+    "image_cleanup_containers": {"images": ["redis:7"], "states": EVERY_STATE, "stop_timeout": 0},
+    "image_cleanup_untag": {"names": ["redis:7"]},
+    "image_cleanup_policy": {},
+}
+
+ROWS = [
+    # situation, what is made, variables, containers left, references left (REPOSITORY: for an unknown tag), images left
+    ("row 8: a running container", running_container, ALL_OF_REDIS, [], ["kept:1"], 1),
+    ("row 9: stopped containers", stopped_containers, ALL_OF_REDIS, [], ["kept:1"], 1),
+    (
+        "row 11: container prune and image prune",
+        stopped_and_dangling,
+        {
+            "image_cleanup_containers": {"states": ["created", "exited", "dead"]},
+            "image_cleanup_policy": {"remove": {"dangling": True}},
+        },
+        ["live"],
+        ["app:1", "gone:1"],
+        2,
+    ),
+    (
+        "row 12: everything, with a guard",
+        everything,
+        {
+            "image_cleanup_containers": {"states": EVERY_STATE, "kill": True},
+            "image_cleanup_policy": {
+                "remove": {"all_unused": True, "dangling": True},
+                "keep": {"patterns": ["base/*"]},
+                "guard": {"max_images": 10},
+            },
+        },
+        [],
+        ["base/keep:1"],
+        1,
+    ),
+    (
+        "row 14: a commit before the removal",
+        container_with_work,
+        {
+            "image_cleanup_containers": {"names": ["Work"], "commit_to": "attic"},
+            "image_cleanup_untag": {"names": ["app:1"]},
+            "image_cleanup_policy": {},
+        },
+        [],
+        ["attic/work:"],
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "variables", "left_containers", "left_references", "left_images"),
+    [row[1:] for row in ROWS],
+    ids=[row[0] for row in ROWS],
+)
+def test_workflows(make, variables, left_containers, left_references, left_images, engines, tmp_path):
+    for engine in engines:
+        make(engine.client)
+    hosts = inventory(engines, tmp_path, **variables)
+    with contextlib.ExitStack() as proxies:
+        watched = {engine.name: proxies.enter_context(RecordingProxy(engine.socket)) for engine in engines}
+        for name, proxy in watched.items():
+            hosts[name]["foretold_through"] = {"docker_host": proxy.docker_host}
+        foretold, real = foretell_and_run(hosts, tmp_path)
+        assert {name: proxy.writes for name, proxy in watched.items() if proxy.writes} == {}
+    for engine in engines:
+        assert stage_differences(foretold[engine.name], real[engine.name]) == [], engine
+        assert real[engine.name]["status"] == "changed", engine
+        assert containers(engine) == left_containers, engine
+        found = [name if name in left_references else f"{name.partition(':')[0]}:" for name in references(engine)]
+        assert found == left_references, engine
+        assert left_images is None or len(engine.client.images()) == left_images, engine
+    again = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert again.code == 0, again.last_lines
+    assert {host["status"] for host in again.reports["report"]["hosts"]} == {"ok"}
+
+
+def test_a_guard_refuses_what_the_chain_would_take(engines, tmp_path):
+    for engine in engines:
+        everything(engine.client)
+    hosts = inventory(
+        engines,
+        tmp_path,
+        image_cleanup_containers={"states": ["exited"]},
+        image_cleanup_policy={"remove": {"patterns": ["base/*"]}, "guard": {"max_images": 0}},
+    )
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert run.code == 2
+    for engine in engines:
+        told = run.reports[engine.name]
+        assert told["status"] == "failed"
+        assert told["engines"][0]["failed_stage"] == "policy"
+        assert told["containers_removed"] == 1
+        assert "base/keep:1" in references(engine)
+
+
+def test_several_engines_of_one_host(engines, tmp_path):
+    for engine in engines:
+        stopped_containers(engine.client)
+    gone = {"docker_host": f"unix://{tmp_path}/nothing.sock"}
+    hosts = {
+        "many": {
+            **ALL_OF_REDIS,
+            "image_cleanup_docker": [gone, *({"docker_host": engine.docker_host} for engine in engines)],
+        }
+    }
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert run.code == 2
+    (told,) = run.reports["report"]["hosts"]
+    assert told["status"] == "failed"
+    assert f"unix://{tmp_path}/nothing.sock: there is no Engine" in told["message"]
+    assert [engine["failed"] for engine in told["engines"]] == [True, *(False for _engine in engines)]
+    for engine in engines:
+        assert (containers(engine), references(engine)) == ([], ["kept:1"])
+
+
+def test_an_audit_changes_nothing(engines, tmp_path):
+    for engine in engines:
+        stopped_containers(engine.client)
+    with contextlib.ExitStack() as proxies:
+        watched = {engine.name: proxies.enter_context(RecordingProxy(engine.socket)) for engine in engines}
+        hosts = inventory(engines, tmp_path, **ALL_OF_REDIS)
+        for name, proxy in watched.items():
+            hosts[name]["image_cleanup_docker"] = {"docker_host": proxy.docker_host}
+        run = run_playbook("imagewarden.docker.audit", hosts, tmp_path)
+        assert run.code == 0, run.last_lines
+        assert all(proxy.requests and not proxy.writes for proxy in watched.values())
+    report = run.reports["report"]
+    assert (report["mode"], report["total"]["changed"]) == ("audit", len(engines))
+    assert report["total"]["containers_removed"] == 2 * len(engines)
+    assert report["total"]["images_deleted"] == len(engines)
+    assert all(host["check_mode"] and host["summary"].startswith("would be: ") for host in report["hosts"])
+    assert "host (" in run.output or "hosts (" in run.output
+
+
+def test_a_fleet_with_a_host_down_and_an_engine_stopped(engines, tmp_path):
+    for engine in engines:
+        stopped_containers(engine.client)
+    hosts = inventory(engines, tmp_path, **ALL_OF_REDIS)
+    hosts["down"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, **ALL_OF_REDIS}
+    hosts["stopped"] = {**ALL_OF_REDIS, "image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}
+    hosts["mistaken"] = {"image_cleanup_policy": {"remov": {"dangling": True}}}
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert run.code == 2
+    report = run.reports["report"]
+    statuses = {host["host"]: host["status"] for host in report["hosts"]}
+    assert statuses == {
+        **{engine.name: "changed" for engine in engines},
+        "down": "unreachable",
+        "stopped": "failed",
+        "mistaken": "failed",
+    }
+    messages = {host["host"]: host["message"] for host in report["hosts"]}
+    assert "Connection refused" in messages["down"]
+    assert "there is no Engine" in messages["stopped"]
+    assert "image_cleanup_policy.remov" in messages["mistaken"]
+    for name in ("down", "stopped", "mistaken"):
+        assert messages[name] in run.output
+    assert all(containers(engine) == [] for engine in engines)
+
+
+SERIAL = [
+    # situation, variables, hosts that are not run
+    ("all at once", {}, 0),
+    ("in batches, whatever fails", {"image_cleanup_serial": [1, "50%"]}, 0),
+    ("in batches, until one fails", {"image_cleanup_serial": 2, "image_cleanup_max_fail_percentage": 0}, 2),
+    ("with names that other playbooks use", {"serial": "2", "max_fail_percentage": 0, "throttle": 1}, 2),
+]
+
+
+@pytest.mark.parametrize(("variables", "not_run"), [row[1:] for row in SERIAL], ids=[row[0] for row in SERIAL])
+def test_batches(variables, not_run, engines, tmp_path):
+    engine = engines[0]
+    docker = {"docker_host": engine.docker_host}
+    hosts = {f"host-{number}": {"image_cleanup_docker": docker, "image_cleanup_totals": False} for number in range(4)}
+    hosts["host-1"]["image_cleanup_docker"] = {"docker_host": f"unix://{tmp_path}/nothing.sock"}
+    run = run_playbook(
+        "imagewarden.docker.cleanup", hosts, tmp_path, image_cleanup_policy={}, target="host-*", **variables
+    )
+    assert run.code == 2
+    report = run.reports["report"]
+    assert report["total"]["hosts"] == 4
+    assert (report["total"]["failed"], report["total"]["not_run"]) == (1, not_run), run.last_lines
+
+
+def test_tags_choose_stages(engines, tmp_path):
+    for engine in engines:
+        stopped_containers(engine.client)
+    hosts = inventory(engines, tmp_path, **ALL_OF_REDIS)
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path, "--tags", "containers")
+    assert run.code == 0, run.last_lines
+    for engine in engines:
+        assert (containers(engine), references(engine)) == ([], ["kept:1", "redis:7"])
+
+
+def test_options_of_the_connection_come_from_module_defaults_too(engines, tmp_path):
+    engine = engines[0]
+    stopped_containers(engine.client)
+    playbook = tmp_path / "play.json"
+    defaults = {"group/imagewarden.docker.docker": {"docker_host": engine.docker_host}}
+    role = {"role": "imagewarden.docker.image_cleanup", "vars": ALL_OF_REDIS}
+    play = {"hosts": "all", "gather_facts": False, "module_defaults": defaults, "roles": [role]}
+    playbook.write_text(json.dumps([play]))
+    run = run_playbook(str(playbook), {"one": {}}, tmp_path)
+    assert run.code == 0, run.last_lines
+    assert (containers(engine), references(engine)) == ([], ["kept:1"])
+
+
+def test_random_chains_are_foretold(lab):
+    made = [lab.engine(name) for name in sorted(selected_engines())]
+    seed = random.SystemRandom().randrange(10_000)
+    digests = publish_images(lab.registry, random.Random(f"{seed}/registry"))
+    for number in range(ROUNDS):
+        wrong = [str(case) for case in run_round(made, seed, number, digests) if case.differences]
+        assert not wrong, "\n".join(wrong)
