@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 from docker import APIClient
+
 from tests.lab import archive, published, state
 from tests.lab.directory import LabDirectory
 from tests.lab.errors import LabError
@@ -98,7 +99,9 @@ def show(client: APIClient) -> None:
         rows += [(_short(name), image["Id"][7:19], size, used) for name in tags or digests or ["<untagged>"]]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
-        print("  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip())
+        print(
+            "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        )
     print(flush=True)
 
 
