@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import json
 import random
+import textwrap
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
+from ansible_collections.imagewarden.docker.plugins.module_utils import _policy_engine
+from ansible_collections.imagewarden.docker.plugins.module_utils._disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.modules import image_prune_policy
 from tests.integration.campaign_policy import run_session
 from tests.integration.engine_state import EngineState
 from tests.integration.image_task import FORETOLD, all_of
@@ -469,3 +475,125 @@ def fixture_digests(registry):
 def test_check_mode_of_random_policies_is_the_run(engine, digests, session):
     wrong = [str(case) for case in run_session(engine, SEED, session, digests) if case.differences]
     assert not wrong, "\n\n".join(wrong)
+
+
+# The worked policies of the guide, each on a host that it is made for
+
+GUIDE = Path(__file__).parents[2] / "docs/docsite/rst/guide_retention.rst"
+
+
+def worked_policy(title):
+    """The policy below a heading of the guide."""
+    section = GUIDE.read_text().split(f"\n{title}\n{'-' * len(title)}\n")[1]
+    block = section.split(".. code-block:: yaml\n")[1].split("\n\n*")[0]
+    [task] = yaml.safe_load(textwrap.dedent(block))
+    return task["imagewarden.docker.image_prune_policy"]
+
+
+def test_the_guides_ci_host(task, client):
+    dangling = load(client, [])
+    load(client, ["ci/app:pr-1", "ci/app:build-1", "ci/app:main"], OLD)
+    load(client, "ci/jib:pr-2", "1970-01-01T00:00:00Z")
+    load(client, "ci/base:pr-0", OLD)
+    state.import_image(client, "ci/app:pr-3", runnable=False)
+    state.import_image(client, runnable=False)
+    result = task(**worked_policy("A CI host"))
+    assert sorted(result["untagged"]) == ["ci/app:build-1", "ci/app:pr-1", "ci/jib:pr-2"]
+    assert dangling in result["deleted"]
+    assert tags(client) == ["ci/app:main", "ci/app:pr-3", "ci/base:pr-0"]
+    assert len(result["deleted"]) == 2
+
+
+def test_the_guides_production_host(task, client):
+    for number, tag in enumerate(("1.8", "1.9", "1.10", "1.11-rc1", "1.11")):
+        state.load_image(client, f"app:{tag}", created=f"2021-01-0{5 - number}T00:00:00Z")
+    state.container(client, "app:1.8", "running", name="rolled-back")
+    load(client, "registry.example.com/base/os:1", OLD)
+    load(client, "debug:1", OLD, labels={"keep": "yes"})
+    state.import_image(client, "fresh:1", runnable=False)
+    policy = worked_policy("A production host")
+    result = task(**policy)
+    assert result["untagged"] == ["app:1.9"]
+    assert rules(result)["app:1.8"] == ("kept", "in use")
+    assert "min_per_repository" in policy["guard"]
+
+
+def test_the_guides_air_gapped_host(task, client, registry):
+    repository = f"{registry.address}/airgap/{state.token()}"
+    for number in (1, 2):
+        load(client, f"{repository}:{number}", f"202{number}-01-01T00:00:00Z")
+        state.push(client, f"{repository}:{number}")
+        client.remove_image(f"{repository}:{number}")
+        state.pull(client, f"{repository}:{number}")
+    load(client, f"{repository}:0", OLD)
+    load(client, "local:1", OLD)
+    load(client, "local:2", MIDDLE)
+    result = task(**worked_policy("An air-gapped host"))
+    assert [name for name in result["untagged"] if "@" not in name] == [f"{repository}:1"]
+    assert tags_without_digests(client) == sorted([f"{repository}:0", f"{repository}:2", "local:1", "local:2"])
+
+
+def test_the_guides_registry_mirror(task, client, fresh_engine, usage_file):
+    policy = worked_policy("A registry mirror or proxy")
+    total = fill(client, fresh_engine)
+    policy["target"]["total_size"] = str(total - 500_000)
+    result = task(**policy)
+    assert not result["changed"]
+    assert not result["target"]["met"]
+    age_record(usage_file, 40 * 86400)
+    result = task(**policy)
+    if not knows_tag_times(client, result):
+        assert result["untagged"] in (["app:1"], ["app:1", "app:2", "app:3", "app:4"])
+        assert result["target"]["met"]
+
+
+def knows_tag_times(client, result):
+    """Whether the Engine knows that the images were named just now, so that they are used."""
+    return bool(client.images()) and not result["changed"]
+
+
+def test_the_guides_small_disk(client, fresh_engine, usage_file, monkeypatch):
+    """The Engine's disk is not this machine's, so its state is told; it is as full after as the run makes it."""
+    policy = worked_policy("A small disk")
+    total = fill(client, fresh_engine)
+    start = engine_total(fresh_engine)
+
+    def disk(*_arguments):
+        used = 90_000_000 - (start - engine_total(fresh_engine))
+        return FileSystem("/var/lib/docker", 100_000_000, used, 100_000_000 - used, 100, 10, 90)
+
+    monkeypatch.setattr(_policy_engine, "read_file_system", disk)
+    policy["target"].update(disk_used_above=88, disk_used_below=87)
+    result = run_policy(fresh_engine, usage_file, **policy)
+    assert result["untagged"][0] == "app:4"
+    assert result["target"]["met"]
+    assert result["target"]["disk"]["before"]["percent"] == 90.0
+    assert result["target"]["disk"]["after"]["percent"] <= 87.0
+    assert total > engine_total(fresh_engine)
+
+
+# Every task of the module's EXAMPLES
+
+EXAMPLES = yaml.safe_load(image_prune_policy.EXAMPLES)
+
+
+def make_state_of_the_examples(client):
+    load(client, [])
+    for number in range(1, 6):
+        load(client, f"app:1.{number}", f"2021-01-0{number}T00:00:00Z")
+    load(client, "ci/app:pr-1", NEW)
+    load(client, "registry.example.com/base/os:1", OLD)
+    load(client, "mongo:3.2", MIDDLE)
+    load(client, "mongo:3.1", OLD)
+    state.load_image(client, "used:1", created=OLD)
+    state.container(client, "used:1", name="web")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example["name"][:40] for example in EXAMPLES])
+def test_every_example_runs_and_leaves_what_is_in_use(client, task, example):
+    make_state_of_the_examples(client)
+    [options] = [value for key, value in example.items() if key.endswith("image_prune_policy")]
+    result = task(**options)
+    assert not result["failed"]
+    assert result["changed"] is ("target" not in options)
+    assert "used:1" in tags(client)
