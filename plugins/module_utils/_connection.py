@@ -155,6 +155,10 @@ class Transport:
             )
         except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as exc:
             raise self._unavailable(exc) from exc
+        if response.status_code == 400 and "HTTP request to an HTTPS server" in response.text:
+            raise EngineUnavailable(
+                f"{self._host} speaks only TLS: set validate_certs, or tls to trust it without proof"
+            )
         if response.status_code >= 400:
             raise EngineError(response.status_code, _explanation(response), f"{method} {path.format(*args)}")
         return t.cast("requests.Response", response)
@@ -274,7 +278,8 @@ def _connection_message(host: str, timeout: int, exc: Exception) -> str:
     if "timed out" in text:
         return f"{host} did not answer within {timeout} seconds: raise timeout, or see why the Engine is slow"
     if "certificate" in text.lower() or "ssl" in text.lower():
-        return f"no trusted connection to {host}: check validate_certs, ca_path, client_cert and tls_hostname ({cause})"
+        options = "validate_certs, ca_path, client_cert, client_key and tls_hostname"
+        return f"no trusted connection to {host}: check {options} ({cause})"
     if "Connection refused" in text:
         return f"nothing listens at {host}: is the Engine running, and is docker_host right?"
     return f"cannot connect to {host}: {cause}"
