@@ -49,6 +49,15 @@ def test_a_mount_that_cannot_be_told_counts_for_every_image():
     assert model.holders(image_id("abc2")) == (mounter,)
 
 
+def test_mounters_are_the_running_ones_first_then_by_name():
+    made = [
+        container("b", of="abc2", mounted_images=("bcd",)),
+        container("z", of="abc2", state="running", mounted_images=("bcd",)),
+        container("a", of="abc2", mounted_images=("bcd",)),
+    ]
+    assert [c.name for c in StoreModel(snapshot(*IMAGES, *made)).mounters(image_id("bcd"))] == ["z", "a", "b"]
+
+
 def test_users_are_the_running_ones_first_then_by_name():
     made = [
         container("b", of="bcd"),

@@ -130,6 +130,20 @@ REMOVALS = [
         {},
         SEVERAL,
     ),
+    (
+        "a tag takes its digest and the hidden dangling record along",
+        [image("a1", "app:1", OWN_DIGEST, has_dangling_record=True)],
+        "app:1",
+        {},
+        (["app:1", OWN_DIGEST], ["a1"]),
+    ),
+    (
+        "a tag between two repositories goes with its digest and the hidden dangling record",
+        [image("a1", "aaa:1", "app:1", "app:2", "zzz:1", "r.io/app:1", has_dangling_record=True)],
+        "app:1",
+        {},
+        (["app:1", HIDDEN], []),
+    ),
     ("by name, a stopped container refuses", [image("a1", "app:1"), EXITED], "app:1", {}, USED),
     ("by name, a running container refuses softly", [image("a1", "app:1"), RUNNING], "app:1", {}, USED),
     (
