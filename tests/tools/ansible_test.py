@@ -32,7 +32,7 @@ IN_DEBIAN = "IMAGEWARDEN_IN_DEBIAN"
 
 # What pip says when all is well.
 PIP_CHATTER = re.compile(
-    r"^(\s|Collecting |Downloading |Installing collected |Looking in |Successfully installed |Using cached |$"
+    r"^(\s|Collecting |Downloading |Installing collected |Looking in |Processing |Requirement already satisfied|Successfully installed |Using cached |$"
     r"|WARNING: (Location|Retrying) )"
 )
 
@@ -140,6 +140,9 @@ def run_ansible_test(workspace: Path, python: str | Path, kind: str, core: str, 
     make_environment(venv, python, RELEASES[core])
     make_home(home, venv)
     link_interpreters(interpreters)
+    if kind == "units" and "--python" not in options:
+        # tests/tools/managed_host.py runs them on all others.
+        options = ["--python", version, *options]
     path = os.pathsep.join([str(venv / "bin"), str(interpreters), os.environ.get("PATH", os.defpath)])
     run(
         *(venv / "bin" / "ansible-test", kind, "--local", "--requirements", "--color", "no", *options),
