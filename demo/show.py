@@ -30,16 +30,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="imagewarden-demo-") as folder:
         lab = LabDirectory(Path(folder))
         with _started(lab) as (client, docker_host, registry):
-            say("A private Docker Engine was started and filled. It holds:")
             pulled = fill(client, registry)
+            say("A private Docker Engine was started and filled. It holds:")
             show(client)
             say("The playbook in check mode: what would it do?")
-            play(docker_host, pulled, "--check", "--diff")
-            say("The Engine holds what it held before:")
-            show(client)
-            say("The playbook for real:")
-            play(docker_host, pulled, "--diff")
-            say("What is left:")
+            before = everything(client)
+            foretold = play(docker_host, pulled, "--check", "--diff")
+            if everything(client) != before:
+                raise LabError("check mode changed the Engine")
+            say("Check mode touched nothing: images and containers are what they were. Now the playbook for real:")
+            done = play(docker_host, pulled, "--diff")
+            if done != foretold:
+                raise LabError("the run differs from what check mode foretold")
+            say("That was, word for word, what check mode foretold. What is left:")
             show(client)
             say("The playbook once more: there is nothing left to do.")
             play(docker_host, pulled, "--diff")
@@ -105,6 +108,12 @@ def show(client: APIClient) -> None:
     print(flush=True)
 
 
+def everything(client: APIClient) -> tuple[object, object]:
+    """All that the Engine tells of its images and containers, but for how long these have been up."""
+    containers = [{**container, "Status": None} for container in client.containers(all=True)]
+    return sorted(client.images(all=True), key=lambda image: image["Id"]), containers
+
+
 def _short(name: str) -> str:
     repository, at, digest = name.partition("@sha256:")
     return f"{repository}@sha256:{digest[:12]}…" if at else name
@@ -114,8 +123,8 @@ def say(text: str) -> None:
     print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
 
 
-def play(docker_host: str, pulled: str, *options: str) -> None:
-    """Run the playbook as an operator would, with this checkout as the installed collection."""
+def play(docker_host: str, pulled: str, *options: str) -> str:
+    """Run the playbook as an operator would, with this checkout as the installed collection; returns what it printed."""
     print(f"$ ansible-playbook demo/playbook.yml {' '.join(options)}", flush=True)
     command = [
         str(Path(sys.executable).parent / "ansible-playbook"),
@@ -128,10 +137,18 @@ def play(docker_host: str, pulled: str, *options: str) -> None:
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_FORCE_COLOR": "1" if sys.stdout.isatty() else "0",
         "ANSIBLE_NOCOWS": "1",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
     }
-    subprocess.run(command, env=environment, check=True)
+    printed = []
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            printed.append(line)
+    if process.returncode:
+        raise LabError(f"the playbook failed with exit code {process.returncode}")
+    return "".join(printed)
 
 
 if __name__ == "__main__":
@@ -139,5 +156,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except LabError as error:
         sys.exit(f"make demo: {error}")
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"make demo: the playbook failed with exit code {error.returncode}")
+    except KeyboardInterrupt:
+        sys.exit("make demo: interrupted; the Engine is gone")
