@@ -146,6 +146,8 @@ def chain_in_process(variables: Mapping[str, t.Any], docker_host: str, check: bo
             continue
         after = {"after": [results[name] for name in earlier]} if earlier else {}
         results[stage] = run_module(module, {**docker, **variables[variable], **after}, check=check)
+        # Ansible takes them out before a later task can see them.
+        results[stage].pop("warnings", None)
         if results[stage]["failed"]:
             break
     return host_summary([results])

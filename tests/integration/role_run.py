@@ -93,6 +93,7 @@ def _run(directory: Path, reports: Path, *arguments: str) -> PlaybookRun:
         "ANSIBLE_COLLECTIONS_PATH": str(conftest.COLLECTIONS),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "true",
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
         "ANSIBLE_FORKS": "10",
         "ANSIBLE_LOCAL_TEMP": str(directory / "local"),
