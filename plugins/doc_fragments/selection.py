@@ -15,7 +15,8 @@ options:
       - Select every local reference that matches one of these globs.
       - They have the semantics of the Engine's filter C(reference). V(redis) is every reference of that repository,
         V(postgres:13-beta*) every tag that begins so. C(*) and C(?) do not match a slash.
-      - With O(use_regex=true) they are Python regular expressions, searched in C(name:tag).
+      - With O(use_regex=true) they are Python regular expressions, searched in C(name:tag). In a C(name@digest) a match must
+        not lie in the digits of the digest alone.
     type: list
     elements: str
   use_regex:
@@ -26,7 +27,7 @@ options:
   excludes:
     description:
       - References that match one of these are never removed, whatever else selects them.
-      - They are compared with the short and with the full form of a reference, so that V(redis:*) and
+      - One that spells the default registry out is compared with the full form of a reference too, so that V(redis:*) and
         V(docker.io/library/redis:*) protect the same.
     type: list
     elements: str

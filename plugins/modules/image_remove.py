@@ -33,6 +33,8 @@ options:
       - An image that has several references is removed by its ID only when all of them are of one repository and at most one
         of them is a tag, or with O(force=true). Name its references instead.
       - A short ID that stands for several images is an error that lists them.
+      - Quote an ID that consists of digits only, such as V("0501"). Otherwise YAML takes it for a number, and drops or converts
+        its leading zeros.
     type: list
     elements: str
     aliases: [name]
@@ -100,7 +102,13 @@ EXAMPLES = r"""
   imagewarden.docker.image_remove:
     names: [app:1, app:2]
     layers: true
-  register: foretold
+  register: releases
+
+- name: Remove dangling images; in check mode, as if the task above had removed the releases
+  imagewarden.docker.image_remove:
+    filters:
+      dangling: true
+    after: ["{{ releases }}"]
 
 - name: Remove every tag that matches a regular expression
   imagewarden.docker.image_remove:
@@ -111,11 +119,6 @@ EXAMPLES = r"""
   imagewarden.docker.image_remove:
     patterns: ["ci/*:pr-*"]
     excludes: ["ci/*:pr-*-audit"]
-
-- name: Remove dangling images
-  imagewarden.docker.image_remove:
-    filters:
-      dangling: true
 
 - name: Remove the images created before another one, and go on when a container needs one of them
   imagewarden.docker.image_remove:
