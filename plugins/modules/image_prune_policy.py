@@ -315,13 +315,15 @@ deleted:
   elements: str
   sample: ["sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f"]
 absent:
-  description: What was asked for and is not there, as it was written. This is no error.
+  description: Always empty, because a policy names nothing that could be missing.
   returned: always, unless the task failed before planning
   type: list
   elements: str
-  sample: ["centos:6"]
+  sample: []
 conflicts:
-  description: The removals that the Engine would refuse, or did refuse because something changed after planning.
+  description:
+    - The removals that the Engine refused because something changed after planning. They are no failure.
+    - What the Engine would refuse is not in the plan, and its entry in RV(images) says why.
   returned: always, unless the task failed before planning
   type: list
   elements: dict
@@ -333,7 +335,7 @@ conflicts:
     reason:
       description: Why, with every container or child image that holds the image.
       type: str
-      sample: "the image is used by a container: cache (3f2a1b9c8d7e, exited)"
+      sample: "conflict: unable to delete 501d3c9ee6b7 (must be forced) - image is being used by stopped container 3f2a1b9c8d7e"
     container:
       description: The first of these containers, with C(name), C(id) (short) and C(state). V(null) if it is not a container.
       type: dict
@@ -344,7 +346,7 @@ conflicts:
     remedy:
       description: What to do about it.
       type: str
-      sample: "remove the container first (container_remove, names: cache), or as the last resort set force: true"
+      sample: "the conflict came up after planning: run the task again"
 images:
   description: A verdict for each image that is deleted, untagged or skipped; with O(details=all) for every image of the host.
   returned: always, unless the task failed before planning
@@ -363,13 +365,15 @@ images:
       type: str
       choices: [deleted, untagged, kept, skipped]
     reason:
-      description: Why.
+      description: Why. Of an image that stays, this names the selector and what the rule found.
       type: str
-      sample: its last reference was removed
+      sample: "remove.all_unused selects it, but by version it is number 2 of app"
     rule:
-      description: The option that decided, with its value.
+      description:
+        - The selector of what goes, or the rule that keeps, with its value. Several rules are separated by commas.
+        - V(in use) for an image that containers use, V(target) for one that the target did not need, V(none) for one that nothing selects.
       type: str
-      sample: "patterns: ci/*:pr-*"
+      sample: "keep.newest: 3"
     size:
       description: Its size in bytes as the Engine lists it, with what it shares with other images.
       type: int
@@ -403,9 +407,17 @@ summary:
   returned: always, unless the task failed before planning
   type: str
   sample: 2 references untagged, 1 image deleted, at least 1.23 GB reclaimed, 14 kept
+deleted_layers:
+  description:
+    - The chain IDs of the layers that were deleted, in the Engine's order.
+    - V(null) on the containerd store, which does not tell.
+  returned: success, with O(layers=true)
+  type: list
+  elements: str
+  sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
 target:
   description: What became of O(target). V(null) without one.
-  returned: success
+  returned: always, unless the task failed before planning
   type: dict
   contains:
     met:
@@ -469,17 +481,9 @@ younger_than:
   description:
     - How O(keep.younger_than) was read, as C(limit), C(time), and C(local_time), which tells whether the zone was taken from the
       managed host. V(null) without that rule.
-  returned: success
+  returned: always, unless the task failed before planning
   type: dict
   sample: {limit: "2020-07-07", time: "2020-07-06T22:00:00Z", local_time: true}
-deleted_layers:
-  description:
-    - The chain IDs of the layers that were deleted, in the Engine's order.
-    - V(null) on the containerd store, which does not tell.
-  returned: success, with O(layers=true)
-  type: list
-  elements: str
-  sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
 """
 
 import time
