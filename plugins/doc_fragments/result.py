@@ -19,6 +19,15 @@ options:
     type: list
     elements: dict
     default: []
+  archive_dir:
+    description:
+      - A directory on the managed host. Before an image goes for good, it is saved there with all its tags, as a file that
+        C(docker load) takes. An image that only loses a reference is not saved.
+      - The archive is written aside, read back and checked, and then named after the image's ID, with the extension C(.tar) and
+        the mode V(0600). An earlier archive of the same image is replaced.
+      - An image that could not be saved is not removed, and the task fails after the rest is done.
+      - The directory is made if it is not there. Check mode writes nothing.
+    type: path
   layers:
     description:
       - Also return C(deleted_layers), and exact bytes where the store shows enough.

@@ -53,6 +53,7 @@ RESULT: dict[str, t.Any] = {
     "after": {"type": "list", "elements": "dict", "default": []},
     "layers": {"type": "bool", "default": False},
     "details": {"type": "str", "choices": ["changes", "all"], "default": "changes"},
+    "archive_dir": {"type": "path"},
 }
 
 

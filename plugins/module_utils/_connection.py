@@ -95,9 +95,11 @@ class Transport:
         headers = {"X-Registry-Auth": header} if header else {}
         return self._request("GET", "/distribution/{0}/json", (name,), None, timeout=timeout, headers=headers)
 
-    def stream(self, path: str, *args: str) -> t.Iterator[bytes]:
-        """``GET`` of a body too large to hold, in chunks."""
-        response = self._send("GET", path, args, None, stream=True)
+    def stream(
+        self, path: str, *args: str, query: Mapping[str, t.Any] | None = None, timeout: float | None = None
+    ) -> t.Iterator[bytes]:
+        """``GET`` of a body too large to hold, in chunks; ``timeout`` in seconds for each of them."""
+        response = self._send("GET", path, args, query, stream=True, timeout=timeout)
         try:
             yield from response.iter_content(chunk_size=1024 * 1024)
         except requests.exceptions.RequestException as exc:

@@ -29,7 +29,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._connection import Transport
     from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Container, Image
@@ -40,6 +40,8 @@ HIGHEST_TESTED_API = (1, 51)
 _SHARED_SIZE_API = (1, 42)
 #: The listing tells what is unpacked on the containerd store from this version on.
 _MANIFESTS_API = (1, 47)
+#: Seconds that an Engine may take to make an archive.
+_SAVE_TIMEOUT = 3600
 
 
 class Engine(t.Protocol):
@@ -74,6 +76,10 @@ class DockerEngine:
     def remove_image(self, name: str, force: bool, prune_parents: bool) -> list[dict[str, str]]:
         query = {"force": int(force), "noprune": int(not prune_parents)}
         return t.cast("list[dict[str, str]]", self._transport.delete("/images/{0}", name, query=query) or [])
+
+    def save_images(self, names: Sequence[str]) -> Iterator[bytes]:
+        """``GET /images/get``: an archive as C(docker load) takes it, in chunks. Engines make it whole before they send it."""
+        return self._transport.stream("/images/get", query={"names": list(names)}, timeout=_SAVE_TIMEOUT)
 
     def list_images(self) -> list[dict[str, t.Any]]:
         query = {"all": 1}

@@ -29,3 +29,7 @@ class EngineError(ImageWardenError):
         super().__init__(f"{request + ': ' if request else ''}the Engine answered {status}: {explanation}")
         self.status = status
         self.explanation = explanation
+
+
+class NotArchived(ImageWardenError):
+    """An image could not be saved, and so must not be removed."""

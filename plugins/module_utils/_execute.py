@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
+    NotArchived,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
@@ -24,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ansible_collections.imagewarden.docker.plugins.module_utils._archive import Archive
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._plan import Plan, Step
 
@@ -52,10 +54,14 @@ class StepOutcome(t.NamedTuple):
 
 
 class Outcome(t.NamedTuple):
-    """What became of a plan, step by step. Check mode's is the predicted one."""
+    """What became of a plan, step by step. Check mode's is the predicted one.
+
+    ``archived`` are the images that were saved before they went, each with the path of its archive; ``None`` without one.
+    """
 
     plan: Plan
     steps: tuple[StepOutcome, ...] = ()
+    archived: tuple[tuple[str, str], ...] | None = None
 
     @property
     def failures(self) -> tuple[StepOutcome, ...]:
@@ -64,30 +70,60 @@ class Outcome(t.NamedTuple):
         return tuple(step for step in self.steps if step.status in failing)
 
 
-def carry_out(plan: Plan, engine: Engine, check_mode: bool) -> Outcome:
+def carry_out(plan: Plan, engine: Engine, check_mode: bool, archive: Archive | None = None) -> Outcome:
     """The outcome of a plan: predicted in check mode, real otherwise."""
-    return predict(plan) if check_mode else execute(plan, engine)
+    return predict(plan, archive) if check_mode else execute(plan, engine, archive)
 
 
-def predict(plan: Plan) -> Outcome:
+def predict(plan: Plan, archive: Archive | None = None) -> Outcome:
     """The outcome of a plan when nothing comes between it and the run."""
-    return Outcome(plan, tuple(_as_planned(step) for step in plan.steps))
+    steps = tuple(_as_planned(step) for step in plan.steps)
+    if archive is None:
+        return Outcome(plan, steps)
+    return Outcome(plan, steps, tuple((image_id, archive.path_of(image_id)) for image_id in _targets_that_go(plan)))
 
 
-def execute(plan: Plan, engine: Engine) -> Outcome:
+def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outcome:
     """Carry a plan out, step by step; what fails is told, and the rest goes on, unless the Engine is lost."""
     steps: list[StepOutcome] = []
+    archived: dict[str, str] = {}
+    unsaved: dict[str, str] = {}
+    to_save = _targets_that_go(plan) if archive is not None else {}
     lost = ""
     for step in plan.steps:
         if lost:
             steps.append(StepOutcome(step, FAILED, reason=f"not tried: {lost}", as_planned=False))
+            continue
+        image_id = step.candidate.removal.image_id
+        if archive is not None and image_id in to_save and image_id not in archived and image_id not in unsaved:
+            # Before the image loses the first of its references, so that the archive has them all.
+            try:
+                archived[image_id] = archive.save(image_id, to_save[image_id])
+            except NotArchived as exc:
+                unsaved[image_id] = str(exc)
+        if image_id in unsaved:
+            steps.append(StepOutcome(step, FAILED, reason=unsaved[image_id], as_planned=False))
             continue
         try:
             steps.append(_run(step, plan, engine))
         except EngineUnavailable as exc:
             lost = str(exc)
             steps.append(StepOutcome(step, FAILED, reason=lost, as_planned=False))
-    return Outcome(plan, tuple(steps))
+    return Outcome(plan, tuple(steps), None if archive is None else tuple(archived.items()))
+
+
+def _targets_that_go(plan: Plan) -> dict[str, tuple[Reference, ...]]:
+    """The images that the plan removes for good, with the references that they have before its first step.
+
+    An untagged parent that goes along is not among them: its layers are in the archive of its child.
+    """
+    gone = {image_id for step in plan.steps for image_id in step.effect.gone}
+    targets: dict[str, tuple[Reference, ...]] = {}
+    for step in plan.steps:
+        image_id = step.candidate.removal.image_id
+        if image_id in gone:
+            targets.setdefault(image_id, step.references)
+    return targets
 
 
 def _run(step: Step, plan: Plan, engine: Engine) -> StepOutcome:

@@ -65,6 +65,8 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
         result["deleted_layers"] = (
             [layer for step in outcome.steps for layer in step.layers] if is_graphdriver else None
         )
+    if outcome.archived is not None:
+        result["archived"] = [{"id": image_id, "path": path} for image_id, path in outcome.archived]
     message = plan.refusal or _failure_message(outcome)
     if message:
         result.update(failed=True, msg=message)

@@ -407,6 +407,14 @@ summary:
   returned: always, unless the task failed before planning
   type: str
   sample: 2 references untagged, 1 image deleted, at least 1.23 GB reclaimed, 14 kept
+archived:
+  description: The images that were saved before they went, each with C(id) and the C(path) of the archive.
+  returned: with O(archive_dir), unless the task failed before planning
+  type: list
+  elements: dict
+  sample:
+    - id: sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f
+      path: /var/backups/images/501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f.tar
 deleted_layers:
   description:
     - The chain IDs of the layers that were deleted, in the Engine's order.
@@ -490,6 +498,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._execute import carry_out
@@ -561,8 +570,9 @@ def main() -> None:
         before = engine.measure(policy, host).after(foretold_bytes(present, earlier))
         record, notice = load(usage_file, engine.facts.id)
         evidence = engine.gather(snapshot, policy, before, record, now)
+        archive = Archive.at(module.params["archive_dir"], engine)
         plan = plan_policy(snapshot, policy, evidence)
-        outcome = carry_out(plan, engine, check_mode)
+        outcome = carry_out(plan, engine, check_mode, archive)
         after = engine.measure_after(policy, host, before, plan.freed, check_mode)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
         result = policy_report(outcome, policy, now, before, after, details, layers)

@@ -238,6 +238,14 @@ summary:
   returned: always, unless the task failed before planning
   type: str
   sample: 2 references untagged, 1 image deleted, at least 1.23 GB reclaimed, 14 kept
+archived:
+  description: The images that were saved before they went, each with C(id) and the C(path) of the archive.
+  returned: with O(archive_dir), unless the task failed before planning
+  type: list
+  elements: dict
+  sample:
+    - id: sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f
+      path: /var/backups/images/501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f.tar
 deleted_layers:
   description:
     - The chain IDs of the layers that were deleted, in the Engine's order.
@@ -252,6 +260,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import DockerEngine
@@ -280,8 +289,9 @@ def main() -> None:
         request = Request.parse(module.params)
         engine = DockerEngine(connect(module.params))
         snapshot = after_results(engine.read(request.engine_filters, layers), earlier_results(module))
+        archive = Archive.at(module.params["archive_dir"], engine)
         plan = plan_removal(snapshot, request, time.time())
-        outcome = carry_out(plan, engine, module.check_mode)
+        outcome = carry_out(plan, engine, module.check_mode, archive)
         finish(module, report(outcome, details, layers), warnings(outcome))
 
 
