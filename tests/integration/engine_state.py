@@ -7,12 +7,24 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
+from docker.errors import NotFound
 from tests.lab.state import uses_containerd
 
 if t.TYPE_CHECKING:
     from docker import APIClient
+
+
+def _layers_size(client: APIClient) -> int:
+    """An Engine 28 with the containerd store answers 404 while a snapshot that it is adding up goes away."""
+    for _attempt in range(10):
+        try:
+            return int(client.df()["LayersSize"])
+        except NotFound:
+            time.sleep(0.2)
+    return int(client.df()["LayersSize"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +46,7 @@ class EngineState:
             {raw["Id"]: raw for raw in client.images(all=True)},
             frozenset(raw["Id"] for raw in dangling),
             {c["Id"]: (c["Names"][0], c["ImageID"], c["State"]) for c in client.containers(all=True)},
-            client.df()["LayersSize"],
+            _layers_size(client),
         )
 
     def names(self, image_id: str) -> list[str]:
