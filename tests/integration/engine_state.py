@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from docker.errors import NotFound
+
 from tests.lab.state import uses_containerd
 
 if t.TYPE_CHECKING:
