@@ -162,30 +162,34 @@ class _Run:
     def _remove(self, raw: Mapping[str, t.Any]) -> StepOutcome:
         # Without force the Engine itself refuses a container that was started meanwhile.
         force = self._plan.kill and _is_running(raw)
+        for _turn in range(int(_PATIENCE / _PAUSE)):
+            ended = self._try_to_remove(force) or self._wait_for_another_removal()
+            if ended is not None:
+                return ended
+        return self.ended(FAILED, f"its removal was in progress, and had not ended after {_PATIENCE} seconds")
+
+    def _try_to_remove(self, force: bool) -> StepOutcome | None:
+        """Ask for the removal; ``None`` when somebody else is at it, such as the Engine for a container with ``--rm``."""
         try:
             self._engine.remove_container(self._id, force, self._plan.volumes)
         except EngineError as exc:
-            if exc.status == 404:
-                return self.ended(DONE)
             if exc.status == 409 and _IN_PROGRESS in exc.explanation:
-                return self._wait_until_gone()
+                return None
             if exc.status == 409:
                 return self.ended(SKIPPED, f"it was started after planning: {exc.explanation}")
-            if self._engine.inspect_container(self._id) is None:
-                return self.ended(DONE)
-            return self.ended(FAILED, str(exc))
+            if exc.status != 404 and self._engine.inspect_container(self._id) is not None:
+                return self.ended(FAILED, str(exc))
         return self.ended(DONE)
 
-    def _wait_until_gone(self) -> StepOutcome:
-        """What follows may need its image: it counts as removed only when it is."""
-        for _turn in range(int(_PATIENCE / _PAUSE)):
-            raw = self._engine.inspect_container(self._id)
-            if raw is None:
-                return self.ended(DONE)
-            if state_of(raw) == "dead":
-                return self.ended(FAILED, "its removal by the Engine failed, and left it dead")
-            self._sleep(_PAUSE)
-        return self.ended(FAILED, f"its removal was in progress, and had not ended after {_PATIENCE} seconds")
+    def _wait_for_another_removal(self) -> StepOutcome | None:
+        """What follows may need the image, so that the container counts as removed only when it is gone.
+
+        One that looks dead meanwhile can be gone in fact, or its removal failed: asking again tells.
+        """
+        if self._engine.inspect_container(self._id) is None:
+            return self.ended(DONE)
+        self._sleep(_PAUSE)
+        return None
 
 
 def _changed(raw: Mapping[str, t.Any], step: Step, plan: Plan) -> str:

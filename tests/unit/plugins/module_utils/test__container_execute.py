@@ -227,25 +227,40 @@ def test_a_removal_in_progress_is_waited_for():
     assert statuses(run(engine, plan(RUN))) == {"run": ("done", "")}
 
 
-STUCK = [
-    # situation, state in which it stays, part of the reason
-    ("it does not end", "removing", "had not ended after 60 seconds"),
-    ("it ended in a failure", "dead", "left it dead"),
-]
-
-
-@pytest.mark.parametrize(("state", "reason"), [row[1:] for row in STUCK], ids=[row[0] for row in STUCK])
-def test_a_removal_in_progress_that_gets_nowhere(state, reason):
+def test_a_removal_in_progress_that_gets_nowhere():
     engine = FakeEngine(ONE)
+    engine.instead["remove"] = IN_PROGRESS
+    assert statuses(run(engine, plan(ONE))) == {
+        "one": ("failed", "its removal was in progress, and had not ended after 60 seconds")
+    }
 
-    def stuck(container_id):
-        engine.states[container_id] = state
-        raise IN_PROGRESS
 
-    engine.instead["remove"] = stuck
-    status, told = statuses(run(engine, plan(ONE)))["one"]
+def test_a_removal_in_progress_that_fails():
+    engine = FakeEngine(ONE)
+    answers = iter([IN_PROGRESS, EngineError(500, "unable to remove filesystem")])
+
+    def remove(container_id):
+        engine.states[container_id] = "dead"
+        raise next(answers)
+
+    engine.instead["remove"] = remove
+    status, reason = statuses(run(engine, plan(ONE)))["one"]
     assert status == "failed"
-    assert reason in told
+    assert "unable to remove filesystem" in reason
+
+
+def test_a_container_that_looks_dead_while_somebody_else_removes_it_can_be_gone():
+    engine = FakeEngine(ONE)
+    answers = iter([IN_PROGRESS])
+
+    def remove(container_id):
+        engine.states[container_id] = "dead"
+        for answer in answers:
+            raise answer
+        engine.vanish(container_id)
+
+    engine.instead["remove"] = remove
+    assert statuses(run(engine, plan(ONE))) == {"one": ("done", "")}
 
 
 def test_an_error_after_the_removal_is_none():
