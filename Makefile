@@ -19,6 +19,8 @@ LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-l
 
 # Further pytest options, such as PYTEST_OPTIONS='-k digest -x'.
 PYTEST_OPTIONS ?=
+# Further options of molecule test, such as MOLECULE_OPTIONS='--destroy=never'.
+MOLECULE_OPTIONS ?=
 
 .PHONY: help
 help: ## List the targets.
@@ -38,7 +40,7 @@ demo: venv ## Remove images from a private Engine before your eyes: check mode, 
 	@demo/run
 
 .PHONY: test
-test: test-unit test-engines ## Run everything: unit tests, then the tests on real engines (root or sudo).
+test: test-unit test-engines test-molecule ## Run everything: unit tests, tests on real engines, Molecule scenarios (root or sudo).
 
 .PHONY: test-unit
 test-unit: venv ## Run the unit tests (seconds, no Engine).
@@ -47,6 +49,10 @@ test-unit: venv ## Run the unit tests (seconds, no Engine).
 .PHONY: test-engines
 test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
 	$(PYTEST) tests/integration $(PYTEST_OPTIONS)
+
+.PHONY: test-molecule
+test-molecule: venv ## Run the Molecule scenarios of the role, over SSH on the hosts of the lab (root or sudo).
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all $(MOLECULE_OPTIONS)
 
 .PHONY: test-matrix
 test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
