@@ -25,6 +25,9 @@ nox.options.sessions = []
 # Everything that a session installs is pinned.
 os.environ["PIP_CONSTRAINT"] = str(Path("tests", "constraints.txt").absolute())
 
+# antsibull-nox asks ansible-galaxy which collections there are: that of the environment that nox itself runs in.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
 antsibull_nox.load_antsibull_nox_toml()
 
 # What Debian's releases have, for the Pythons that are not on this machine.
