@@ -47,16 +47,16 @@ def module_options(module: str) -> dict:
 
 
 def shape(options: dict, suboptions: str) -> dict:
-    """What decides whether a value is accepted, of options and of those below them."""
+    """What decides whether a value is accepted, of options and of those below them; a role's spec has no aliases."""
     return {
         name: {
             "type": option["type"],
             "elements": option.get("elements"),
             "choices": list(option.get("choices") or []),
-            "aliases": option.get("aliases") or [],
             "options": shape(option.get(suboptions) or {}, suboptions),
         }
-        for name, option in options.items()
+        for own_name, option in options.items()
+        for name in [own_name, *option.get("aliases", [])]
     }
 
 
