@@ -25,7 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._plan import (
     describe,
     refuse,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy import LARGEST, LEAST_RECENTLY_USED
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import LARGEST, LEAST_RECENTLY_USED, Guard
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy_protect import (
     IN_USE,
     UNRECOVERABLE,
@@ -45,7 +45,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import Evidence
-    from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Guard, Policy, Target
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Policy, Target
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy_protect import Use
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
     from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import BuildCache, Image, Snapshot
@@ -286,7 +286,8 @@ class Tally:
 
 def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, goal: Goal | None) -> PolicyPlan:
     """Carry the removals out on a model of the store, image by image, until the goal is met."""
-    simulation = Simulation(snapshot, protection=lambda reference: _rule_of(protection, reference))
+    rules = {reference: reason.rule for reference, reason in protection.references.items()}
+    simulation = Simulation(snapshot, protection=rules.get)
     tally = Tally(snapshot.build_cache)
     verdicts: dict[str, Verdict] = {}
     steps: list[Step] = []
@@ -316,11 +317,6 @@ def _with_what_is_left(wanted: Wanted, simulation: Simulation) -> Iterator[Candi
     is_left = image is not None and not image.references and bool(wanted.image.references)
     if is_left and wanted.rule_without_names is not None and isinstance(simulation.store, ContainerdStore):
         yield Candidate(Removal(wanted.image.id), wanted.image.id, wanted.rule_without_names)
-
-
-def _rule_of(protection: Protection, reference: Reference) -> str | None:
-    reason = protection.references.get(reference)
-    return None if reason is None else reason.rule
 
 
 def _needless(wanted: Wanted, goal: Goal | None, tally: Tally) -> Reason | None:
@@ -374,6 +370,8 @@ def _verdict(image: Image, kept: Sequence[tuple[str, str, Reason]]) -> Verdict:
 
 def breach_of(plan: PolicyPlan, guard: Guard) -> Breach | None:
     """The first rule of the guard that a plan breaks. Images that lose references only do not count."""
+    if guard == Guard():
+        return None
     images = plan.snapshot.images
     gone = {image_id for step in plan.steps for image_id in step.effect.gone}
     if guard.max_images is not None and len(gone) > guard.max_images:

@@ -50,6 +50,8 @@ class Effect(t.NamedTuple):
     @property
     def gone(self) -> tuple[str, ...]:
         """The images that are really gone afterwards, in order."""
+        if not self.survives:
+            return self.deleted
         return tuple(image_id for image_id in self.deleted if image_id not in self.survives)
 
 
@@ -104,8 +106,8 @@ class StoreModel:
 
     def holders(self, image_id: str) -> tuple[Container, ...]:
         """The containers that use this image in either way."""
-        users = self.users(image_id)
-        return users + tuple(container for container in self.mounters(image_id) if container not in users)
+        users, mounters = self.users(image_id), self.mounters(image_id)
+        return users + tuple(container for container in mounters if container not in users) if mounters else users
 
     def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
         """What the Engine would do with this removal now. Changes nothing."""

@@ -37,10 +37,9 @@ class GraphdriverStore(StoreModel):
         return self._by_reference(image, removal.reference, force, prune_parents)
 
     def _by_reference(self, image: StoredImage, target: Reference, force: bool, prune: bool) -> Effect | Conflict:
-        if not force and is_single(image.references):
-            users = self.holders(image.id)
-            if users:
-                return Conflict(USED, forceable=True, containers=users)
+        users = () if force else self.holders(image.id)
+        if users and is_single(image.references):
+            return Conflict(USED, forceable=True, containers=users)
         dropped = [target]
         left = [ref for ref in image.references if ref != target]
         if target.digest is None and not any(ref.tag is not None and ref.name == target.name for ref in left):

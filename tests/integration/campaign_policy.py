@@ -89,6 +89,8 @@ def run_case(
     before = EngineState.read(engine.client)
     policy = random_policy(choose, before)
     arguments = {"docker_host": engine.docker_host, "details": "all", "usage_file": usage_file, **policy}
+    if choose.random() < 0.2:
+        arguments["archive_dir"] = os.path.join(os.path.dirname(usage_file), "archives")
     predicted = run_module(MODULE, arguments, check=True)
     untouched = EngineState.read(engine.client)
     actual = run_module(MODULE, arguments)
@@ -127,6 +129,8 @@ def compare_with_policy(predicted: dict[str, t.Any], actual: dict[str, t.Any], b
         yield f"an image in use was deleted: {used & set(actual['deleted'])}"
     if actual["conflicts"]:
         yield f"a conflict came up: {actual['conflicts']}"
+    if predicted.get("archived") != actual.get("archived"):
+        yield f"archived: predicted {predicted.get('archived')}, got {actual.get('archived')}"
     foretold, reached = predicted.get("target"), actual.get("target")
     if foretold and foretold["met"] and not reached["met"]:
         yield f"the target was foretold as met, and was not: {reached}"

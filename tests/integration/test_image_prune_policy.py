@@ -597,3 +597,53 @@ def test_every_example_runs_and_leaves_what_is_in_use(client, task, example):
     assert not result["failed"]
     assert result["changed"] is ("target" not in options)
     assert "used:1" in tags(client)
+
+
+# Archives
+
+
+def test_what_goes_for_good_can_be_loaded_again(task, client, tmp_path):
+    folder = tmp_path / "archives"
+    image = load(client, ["app:1", "registry.example.com/app:1", "app:keep"])
+    gone = load(client, ["tool:1", "tool:2"])
+    dangling = load(client, [])
+    result = task(remove=ALL, keep={"patterns": ["app:keep"]}, archive_dir=str(folder))
+    assert sorted(entry["id"] for entry in result["archived"]) == sorted([gone, dangling])
+    assert sorted(folder.iterdir()) == sorted(Path(entry["path"]) for entry in result["archived"])
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    for path in folder.iterdir():
+        list(client.load_image(path.read_bytes()))
+    assert tags(client) == ["app:keep", "tool:1", "tool:2"]
+    assert {entry["Id"] for entry in client.images(all=True)} == {image, gone, dangling}
+
+
+def test_what_could_not_be_saved_is_not_removed(client, fresh_engine, recording_proxy, usage_file, tmp_path):
+    load(client, ["app:1", "app:2"])
+    load(client, "tool:1")
+    proxy = recording_proxy(fresh_engine)
+    proxy.answer("GET", r"/images/get\?names=app", 500, "no space left on device")
+    result = run_module(
+        "image_prune_policy",
+        {
+            "docker_host": proxy.docker_host,
+            "usage_file": str(usage_file),
+            "remove": ALL,
+            "archive_dir": str(tmp_path / "archives"),
+        },
+    )
+    assert result["failed"]
+    assert "could not be saved, and so was not removed" in result["msg"]
+    assert result["untagged"] == ["tool:1"]
+    assert tags(client) == ["app:1", "app:2"]
+    assert len(list((tmp_path / "archives").iterdir())) == 1
+
+
+def test_image_remove_saves_what_goes_too(client, fresh_engine, tmp_path):
+    image = load(client, ["app:1", "app:2"])
+    common = {"docker_host": fresh_engine.docker_host, "archive_dir": str(tmp_path), "names": ["app:1", "app:2"]}
+    foretold = run_module("image_remove", common, check=True)
+    assert list(tmp_path.iterdir()) == []
+    result = run_module("image_remove", common)
+    assert result["archived"] == foretold["archived"] == [{"id": image, "path": str(tmp_path / f"{image[7:]}.tar")}]
+    list(client.load_image((tmp_path / f"{image[7:]}.tar").read_bytes()))
+    assert tags(client) == ["app:1", "app:2"]
