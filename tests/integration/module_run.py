@@ -12,6 +12,7 @@ import io
 import json
 from typing import Any
 
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
 MODULES = "ansible_collections.imagewarden.docker.plugins.modules"
@@ -27,6 +28,9 @@ def run_module(name: str, arguments: dict[str, Any], check: bool = False) -> dic
         "_ansible_remote_tmp": "/tmp",
         "_ansible_keep_remote_files": False,
     }
+    # Ansible collects warnings for a process, which is one module's elsewhere.
+    warnings._global_warnings.clear()
+    warnings._global_deprecations.clear()
     output = io.StringIO()
     with patch_module_args(parameters), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         module.main()
