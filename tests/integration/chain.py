@@ -26,7 +26,7 @@ import time
 import typing as t
 from pathlib import Path
 
-import conftest  # noqa: F401  (makes the collection importable)
+import conftest  # noqa: F401  pylint: disable=unused-import  (makes the collection importable)
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup_summary import host_summary
 from tests.integration.engine_state import EngineState
 from tests.integration.module_run import run_module
@@ -244,7 +244,7 @@ def campaign(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=t.cast("str", __doc__).split("\n")[0])
+    parser = argparse.ArgumentParser(description=t.cast("str", __doc__).partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200, help="how many cases over all engines")
     parser.add_argument("--round", type=int, help="replay one round of that seed")

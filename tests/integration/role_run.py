@@ -102,7 +102,14 @@ def _run(directory: Path, reports: Path, *arguments: str) -> PlaybookRun:
     environment.pop("DOCKER_HOST", None)
     command = [str(Path(sys.executable).with_name("ansible-playbook")), *arguments]
     ended = subprocess.run(
-        command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
     )
     return PlaybookRun(ended.returncode, ended.stdout + ended.stderr, _reports(reports))
 

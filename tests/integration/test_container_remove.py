@@ -214,7 +214,7 @@ def test_commit(task, fresh_engine):
     assert committed["reference"].startswith("attic/web_1:2")
     assert client.inspect_image(committed["reference"])["Id"] == committed["image_id"]
     again = state.container(client, committed["reference"], name="again")
-    content, _ = client.get_archive(again, "/changed")
+    content = client.get_archive(again, "/changed")[0]
     assert b"".join(content)
 
 

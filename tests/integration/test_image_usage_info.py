@@ -139,7 +139,7 @@ def test_several_at_a_time(fresh_engine):
         with lock:
             results.append(answer)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask) for _number in range(3)]
     for thread in threads:
         thread.start()
     result = usage(fresh_engine)

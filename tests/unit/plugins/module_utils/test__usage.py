@@ -131,6 +131,9 @@ def test_images_are_told_largest_first():
     assert result["changed"] is False
 
 
+OLD = {"name": "old", "id": "6f6c64000000", "state": "exited"}
+WEB = {"name": "web", "id": "776562000000", "state": "running"}
+
 FIELDS = [
     # situation, first digits of the ID, moments, expected fields
     ("references", "a1", Moments(), {"references": ["app:1", digest_reference("app", "d1")]}),
@@ -139,15 +142,19 @@ FIELDS = [
     ("sizes that the Engine does not tell", "b2", Moments(), {"size": 900, "own_size": None, "shared_size": None}),
     ("creation", "a1", Moments(), {"created": "2023-11-14T22:13:20Z"}),
     ("a date of a reproducible build", "b2", Moments(), {"created": None}),
-    ("containers", "a1", Moments(), {"containers": [{"name": "old", "id": "6f6c64000000", "state": "exited"},
-                                                     {"name": "web", "id": "776562000000", "state": "running"}]}),
+    ("containers", "a1", Moments(), {"containers": [OLD, WEB]}),
     ("a name", "b2", Moments(), {"dangling": False, "intermediate": False}),
     ("intermediate", "b1", Moments(), {"dangling": False, "intermediate": True}),
     ("dangling", "c1", Moments(), {"dangling": True, "intermediate": False}),
     ("a use, by the listing", "a1", Moments(), {"last_tagged": None, "last_used": "2023-11-14T22:13:30Z"}),
-    ("a use, by inspection", "a1", MOMENTS, {"last_tagged": "2023-11-14T22:13:21Z", "last_used": "2023-11-14T22:15:00Z"}),
+    (
+        "a use, by inspection",
+        "a1",
+        MOMENTS,
+        {"last_tagged": "2023-11-14T22:13:21Z", "last_used": "2023-11-14T22:15:00Z"},
+    ),
     ("no use", "c1", MOMENTS, {"last_tagged": None, "last_used": None}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("digits", "moments", "expected"), [row[1:] for row in FIELDS], ids=[row[0] for row in FIELDS])
