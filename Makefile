@@ -40,7 +40,7 @@ demo: venv ## Remove images from a private Engine before your eyes: check mode, 
 	@demo/run
 
 .PHONY: test
-test: test-unit test-engines test-molecule ## Run everything: unit tests, tests on real engines, Molecule scenarios (root or sudo).
+test: test-unit test-engines ## Run the unit tests, then the tests on real engines (root or sudo).
 
 .PHONY: test-unit
 test-unit: venv ## Run the unit tests (seconds, no Engine).
@@ -48,7 +48,11 @@ test-unit: venv ## Run the unit tests (seconds, no Engine).
 
 .PHONY: test-engines
 test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
-	$(PYTEST) tests/integration $(PYTEST_OPTIONS)
+	$(PYTEST) tests/integration --ignore tests/integration/test_role.py $(PYTEST_OPTIONS)
+
+.PHONY: test-role
+test-role: venv ## Run the role and the playbooks on the real engines of the lab (root or sudo).
+	$(PYTEST) tests/integration/test_role.py $(PYTEST_OPTIONS)
 
 .PHONY: test-molecule
 test-molecule: venv ## Run the Molecule scenarios of the role, over SSH on the hosts of the lab (root or sudo).
