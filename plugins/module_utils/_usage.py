@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import seen_in_use
 from ansible_collections.imagewarden.docker.plugins.module_utils._report import (
     container_facts,
     created,
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:
         Image,
         Snapshot,
     )
+    from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import UsageRecord
 
 #: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
 _FEW_INODES = 90
@@ -153,12 +155,15 @@ def usage_report(
     disk_usage: DiskUsage | None,
     moments: Moments,
     file_system: FileSystem | None,
+    record: UsageRecord,
+    now: float,
 ) -> dict[str, t.Any]:
     """The result of C(image_usage_info), the largest image first."""
     users = users_by_image(snapshot)
+    used = _last_used(snapshot, moments, record, now)
     shared = disk_usage.shared if disk_usage is not None else {}
     images = [
-        _image(image, snapshot, users.get(image.id, []), shared, moments)
+        _image(image, snapshot, users.get(image.id, []), shared, moments.tagged.get(image.id), used.get(image.id))
         for image in sorted(snapshot.images, key=lambda image: (-image.size, image.id))
     ]
     totals = None if disk_usage is None else _totals(disk_usage)
@@ -206,10 +211,14 @@ def storage_notices(engine: EngineFacts) -> list[str]:
 
 
 def _image(
-    image: Image, snapshot: Snapshot, users: list[Container], shared_sizes: Mapping[str, int], moments: Moments
+    image: Image,
+    snapshot: Snapshot,
+    users: list[Container],
+    shared_sizes: Mapping[str, int],
+    tagged: float | None,
+    used: float | None,
 ) -> dict[str, t.Any]:
     shared = shared_sizes.get(image.id, image.shared_size)
-    tagged = moments.tagged.get(image.id)
     intermediate = not (image.references or image.names_unread) and image.id in snapshot.parents
     return {
         "id": image.id,
@@ -220,7 +229,7 @@ def _image(
         "shared_size": shared,
         "created": created(image),
         "last_tagged": format_time(tagged),
-        "last_used": format_time(_newest([tagged, *(_last_used(user, moments) for user in users)])),
+        "last_used": format_time(_newest([tagged, used])),
         "containers": [container_facts(user) for user in users],
         # The containerd store lists an intermediate image as dangling only together with "all".
         "dangling": is_dangling(image, snapshot) and not intermediate,
@@ -228,8 +237,13 @@ def _image(
     }
 
 
-def _last_used(container: Container, moments: Moments) -> float | None:
-    return _newest([container.created, moments.used.get(container.id)])
+def _last_used(snapshot: Snapshot, moments: Moments, record: UsageRecord, now: float) -> dict[str, float]:
+    """When a container last used each image, by what is there and by what earlier runs of a policy saw."""
+    used = seen_in_use(snapshot, moments.used, now)
+    for image_id, sighting in record.sightings.items():
+        if sighting.last_used is not None:
+            used[image_id] = max(sighting.last_used, used.get(image_id, sighting.last_used))
+    return used
 
 
 def _newest(times: Iterable[float | None]) -> float | None:

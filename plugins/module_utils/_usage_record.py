@@ -67,6 +67,11 @@ def load(path: str, engine_id: str) -> tuple[UsageRecord, str | None]:
     return _record(content, engine_id), warning
 
 
+def read_if_there(path: str, engine_id: str) -> tuple[UsageRecord, str | None]:
+    """The same for a reader who does without a record when there is none."""
+    return load(path, engine_id) if os.path.exists(path) else (UsageRecord(), None)
+
+
 def save(path: str, engine_id: str, record: UsageRecord, now: float) -> str | None:
     """Write the record of an Engine, together with what other runs wrote meanwhile; returns a warning when it cannot be."""
     try:

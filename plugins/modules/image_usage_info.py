@@ -33,9 +33,15 @@ options:
     description:
       - Inspect every image and every container too, to tell when images were last tagged, and when containers started and
         finished. This costs one request for each of them.
-      - Otherwise RV(images[].last_tagged) is V(null), and RV(images[].last_used) is the creation of the newest container.
+      - Otherwise RV(images[].last_tagged) is V(null), and of a container that does not run only its creation counts as a use.
     type: bool
     default: false
+  usage_file:
+    description:
+      - The usage record that M(imagewarden.docker.image_prune_policy) keeps on the managed host. Uses that it knows of count for
+        RV(images[].last_used), also when their containers are gone. It is only read, and need not be there.
+    type: path
+    default: /var/lib/imagewarden/usage.json
 seealso:
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.container_remove
@@ -109,8 +115,9 @@ images:
       sample: "2026-03-14T09:26:53Z"
     last_used:
       description:
-        - The newest of the creation of its containers and, with O(inspect=true), of their start and finish and of
-          RV(images[].last_tagged). V(null) when nothing is known of a use.
+        - The time of the task if a running container uses it. Otherwise the newest of the creation of its containers, of what
+          O(usage_file) knows, and with O(inspect=true) of their start and finish and of RV(images[].last_tagged).
+        - V(null) when nothing is known of a use.
       type: str
       sample: "2026-03-14T09:26:53Z"
     containers:
@@ -204,6 +211,8 @@ summary:
   sample: 42 images (5 dangling), 9 containers, 9.66 GB of images, 6.44 GB reclaimable, /var/lib/docker 85% full
 """
 
+import time
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
@@ -212,10 +221,12 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._disk import re
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage import Moments, notices, usage_report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage_engine import UsageEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import read_if_there
 
 OPTIONS = {
     "totals": {"type": "bool", "default": True},
     "inspect": {"type": "bool", "default": False},
+    "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
 }
 
 
@@ -228,8 +239,10 @@ def main() -> None:
         disk_usage = engine.read_disk_usage() if module.params["totals"] else None
         moments = engine.read_moments(snapshot) if module.params["inspect"] else Moments()
         file_system = read_file_system(module.params["docker_host"], engine.facts)
+        record, trouble = read_if_there(module.params["usage_file"], engine.facts.id)
         told = notices(snapshot, file_system, engine_told=disk_usage is not None or not module.params["totals"])
-        usage = usage_report(snapshot, disk_usage, moments, file_system)
+        told += [trouble] if trouble else []
+        usage = usage_report(snapshot, disk_usage, moments, file_system, record, time.time())
         finish(module, {**usage, "notices": told, "check_mode": module.check_mode}, told)
 
 

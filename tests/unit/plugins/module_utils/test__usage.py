@@ -19,6 +19,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._usage import (
     parse_moments,
     usage_report,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import Sighting, UsageRecord
 
 from .builders import CREATED, container, digest_reference, image, image_id, snapshot
 
@@ -101,24 +102,32 @@ def test_shared_sizes(raw, expected):
     assert parse_disk_usage(raw).shared == expected
 
 
+NOW = CREATED + 3600
+NOTHING_SEEN = UsageRecord()
 HOST = snapshot(
     image("a1", "app:1", digest_reference("app", "d1"), size=500, digests=(digest_reference("app", "d1"),)),
     image("b1", size=900),
     image("b2", "base:2", size=900, parent="b1", created=0),
     image("c1", size=10),
-    container("web", "a1", "running", created=CREATED + 10),
+    container("web", "a1", created=CREATED + 10),
     container("old", "a1", created=CREATED),
+    container("live", "b2", "running", created=CREATED),
 )
 USAGE = parse_disk_usage(
     {"LayersSize": 3000, "Images": [{"Id": image_id("a1"), "Size": 500, "SharedSize": 200, "Containers": 0}]}
 )
+WEB_ID, OLD_ID = (next(c.id for c in HOST.containers if c.name == name) for name in ("web", "old"))
 MOMENTS = parse_moments(
     {image_id("a1"): {"Metadata": {"LastTagTime": "2023-11-14T22:13:21.5Z"}}, image_id("b1"): {}},
     {
-        HOST.containers[0].id: {"State": {"StartedAt": "2023-11-14T22:13:40Z", "FinishedAt": "0001-01-01T00:00:00Z"}},
-        HOST.containers[1].id: {"State": {"StartedAt": "2023-11-14T22:14:00Z", "FinishedAt": "2023-11-14T22:15:00Z"}},
+        WEB_ID: {"State": {"StartedAt": "2023-11-14T22:13:40Z", "FinishedAt": "0001-01-01T00:00:00Z"}},
+        OLD_ID: {"State": {"StartedAt": "2023-11-14T22:14:00Z", "FinishedAt": "2023-11-14T22:15:00Z"}},
     },
 )
+
+
+def told(host, disk_usage, moments, file_system, record=NOTHING_SEEN):
+    return usage_report(host, disk_usage, moments, file_system, record, NOW)
 
 
 def listed(result, digits):
@@ -126,13 +135,14 @@ def listed(result, digits):
 
 
 def test_images_are_told_largest_first():
-    result = usage_report(HOST, USAGE, Moments(), None)
+    result = told(HOST, USAGE, Moments(), None)
     assert [found["id"] for found in result["images"]] == [image_id(digits) for digits in ("b1", "b2", "a1", "c1")]
     assert result["changed"] is False
 
 
 OLD = {"name": "old", "id": "6f6c64000000", "state": "exited"}
-WEB = {"name": "web", "id": "776562000000", "state": "running"}
+WEB = {"name": "web", "id": "776562000000", "state": "exited"}
+SEEN = UsageRecord({image_id("c1"): Sighting(CREATED, CREATED + 60), image_id("a1"): Sighting(CREATED, CREATED)})
 
 FIELDS = [
     # situation, first digits of the ID, moments, expected fields
@@ -153,19 +163,26 @@ FIELDS = [
         MOMENTS,
         {"last_tagged": "2023-11-14T22:13:21Z", "last_used": "2023-11-14T22:15:00Z"},
     ),
+    ("a use by a running container", "b2", MOMENTS, {"last_tagged": None, "last_used": "2023-11-14T23:13:20Z"}),
     ("no use", "c1", MOMENTS, {"last_tagged": None, "last_used": None}),
 ]
 
 
 @pytest.mark.parametrize(("digits", "moments", "expected"), [row[1:] for row in FIELDS], ids=[row[0] for row in FIELDS])
 def test_fields_of_an_image(digits, moments, expected):
-    found = listed(usage_report(HOST, USAGE, moments, None), digits)
+    found = listed(told(HOST, USAGE, moments, None), digits)
     assert {key: found[key] for key in expected} == expected
+
+
+def test_uses_that_a_policy_recorded_count():
+    result = told(HOST, USAGE, Moments(), None, SEEN)
+    assert listed(result, "c1")["last_used"] == "2023-11-14T22:14:20Z"
+    assert listed(result, "a1")["last_used"] == "2023-11-14T22:13:30Z"
 
 
 def test_an_untagged_parent_is_not_dangling_on_the_containerd_store_either():
     host = snapshot(image("b1"), image("b2", "base:2", parent="b1"), store=CONTAINERD)
-    found = listed(usage_report(host, None, Moments(), None), "b1")
+    found = listed(told(host, None, Moments(), None), "b1")
     assert (found["dangling"], found["intermediate"]) == (False, True)
 
 
@@ -173,7 +190,7 @@ DISK = FileSystem("/var/lib/docker", total=1000, used=800, free=150, inodes=100,
 
 
 def test_totals_and_file_system():
-    result = usage_report(HOST, USAGE, Moments(), DISK)
+    result = told(HOST, USAGE, Moments(), DISK)
     assert result["totals"]["images"] == {"count": 1, "active": 0, "size": 3000, "reclaimable": 3000}
     assert result["file_system"] == {
         "path": "/var/lib/docker",
@@ -187,14 +204,14 @@ def test_totals_and_file_system():
         "inodes_percent": 95.0,
     }
     assert result["summary"] == (
-        "4 images (1 dangling), 2 containers, 3 kB of images, 3 kB reclaimable, /var/lib/docker 84% full"
+        "4 images (1 dangling), 3 containers, 3 kB of images, 3 kB reclaimable, /var/lib/docker 84% full"
     )
 
 
 def test_without_totals():
-    result = usage_report(HOST, None, Moments(), None)
+    result = told(HOST, None, Moments(), None)
     assert (result["totals"], result["file_system"]) == (None, None)
-    assert result["summary"] == "4 images (1 dangling), 2 containers"
+    assert result["summary"] == "4 images (1 dangling), 3 containers"
 
 
 LOOP = (
@@ -220,17 +237,17 @@ NOTICES = [
 
 @pytest.mark.parametrize(("engine", "parts"), [row[1:] for row in NOTICES], ids=[row[0] for row in NOTICES])
 def test_notices_of_the_storage_driver(engine, parts):
-    told = notices(snapshot().__class__(engine=engine), None)
-    assert len(told) == len(parts)
-    assert all(part in text for part, text in zip(parts, told))
+    texts = notices(snapshot().__class__(engine=engine), None)
+    assert len(texts) == len(parts)
+    assert all(part in text for part, text in zip(parts, texts))
 
 
 def test_notices_of_the_host():
     host = snapshot(container("orphan", "e1"), container("web", "a1"), image("a1"))
-    told = notices(host, DISK, engine_told=False)
-    assert "until the containers are removed: orphan" in told[0]
-    assert "95% of the inodes of /var/lib/docker are used" in told[1]
-    assert "did not tell its disk usage" in told[2]
+    texts = notices(host, DISK, engine_told=False)
+    assert "until the containers are removed: orphan" in texts[0]
+    assert "95% of the inodes of /var/lib/docker are used" in texts[1]
+    assert "did not tell its disk usage" in texts[2]
 
 
 @pytest.fixture
@@ -247,11 +264,11 @@ LOCAL = [
 ]
 
 
-@pytest.mark.parametrize(("url", "host", "told"), [row[1:] for row in LOCAL], ids=[row[0] for row in LOCAL])
-def test_whether_the_file_system_is_seen(url, host, told, host_name, tmp_path):
+@pytest.mark.parametrize(("url", "host", "seen"), [row[1:] for row in LOCAL], ids=[row[0] for row in LOCAL])
+def test_whether_the_file_system_is_seen(url, host, seen, host_name, tmp_path):
     engine = EngineFacts(host=host_name if host is None else host, data_root=str(tmp_path))
     found = read_file_system(url, engine)
-    assert (found is not None) is told
+    assert (found is not None) is seen
     if found is not None:
         assert found.path == str(tmp_path)
         assert 0 < found.used + found.free <= found.total
