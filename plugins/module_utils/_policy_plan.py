@@ -231,8 +231,11 @@ def order_key(image: Image, target: Target | None, evidence: Evidence) -> tuple[
         return (-(image.created or 0), image.id)
     if target.order == LARGEST:
         return (-image.size, image.id)
-    time = evidence.used_at(image) if target.order == LEAST_RECENTLY_USED else created_at(image)
-    return (time is None, time or 0.0, image.id)
+    created = created_at(image)
+    if target.order == LEAST_RECENTLY_USED:
+        # Images that were first seen by the same run tell nothing apart but their creation.
+        return (evidence.used_at(image) or 0.0, created is None, created or 0.0, image.id)
+    return (created is None, created or 0.0, image.id)
 
 
 def goal_of(target: Target, evidence: Evidence) -> Goal:

@@ -179,7 +179,7 @@ def test_images_before_and_since_another(task, client, fresh_engine):
 # In use is sacred
 
 
-@pytest.mark.parametrize("status", ["created", "running", "paused", "exited", "restarting"])
+@pytest.mark.parametrize("status", ["created", "running", "paused", "exited"])
 def test_an_image_in_use_keeps_the_name_by_which_it_is_used(task, client, status):
     image = state.load_image(client, ["app:1", "app:2", "other:1"], created=OLD)
     state.container(client, "app:2", status, name="holder")
@@ -214,6 +214,8 @@ def test_a_container_that_an_earlier_task_would_remove_holds_nothing_in_check_mo
     state.container(client, "app:1", "exited", name="job")
     common = {"docker_host": fresh_engine.docker_host}
     first = run_module("container_remove", {**common, "names": ["job"]}, check=True)
+    # In one process, warnings of earlier tests are still there, and are no JSON.
+    first.pop("warnings", None)
     policy = {**common, "usage_file": str(usage_file), "remove": ALL}
     assert run_module("image_prune_policy", policy, check=True)["deleted"] == []
     foretold = run_module("image_prune_policy", {**policy, "after": [first]}, check=True)
