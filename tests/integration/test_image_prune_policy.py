@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docker import APIClient
 
 from ansible_collections.imagewarden.docker.plugins.module_utils import _policy_engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._disk import FileSystem
@@ -24,6 +25,7 @@ from tests.integration.image_task import FORETOLD, all_of
 from tests.integration.module_run import run_module
 from tests.integration.random_states import publish_images
 from tests.lab import published, state
+from tests.lab.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
 
@@ -649,3 +651,33 @@ def test_image_remove_saves_what_goes_too(client, fresh_engine, tmp_path):
     assert result["archived"] == foretold["archived"] == [{"id": image, "path": str(tmp_path / f"{image[7:]}.tar")}]
     list(client.load_image((tmp_path / f"{image[7:]}.tar").read_bytes()))
     assert tags(client) == ["app:1", "app:2"]
+
+
+# Row 15 on an Engine whose data is on this machine
+
+
+@pytest.fixture(name="local_client")
+def fixture_local_client(lab):
+    engine = PrivateEngine(lab.directory.root / "local", lab.directory)
+    engine.purge()
+    engine.start()
+    yield APIClient(base_url=engine.docker_host, version="auto", timeout=120), engine.docker_host
+    engine.purge()
+
+
+def test_a_full_disk_on_this_machine_is_relieved_by_what_was_foretold(local_client, tmp_path):
+    client, docker_host = local_client
+    for number in range(1, 4):
+        load(client, f"app:{number}", f"2021-01-0{number}T00:00:00Z", size_bytes=number * 2_000_000)
+    policy = {"remove": ALL, "docker_host": docker_host, "usage_file": str(tmp_path / "usage.json")}
+    spared = run_module("image_prune_policy", {**policy, "target": {"disk_used_above": 100}})
+    assert (spared["changed"], spared["target"]["met"]) == (False, True)
+    used = spared["target"]["disk"]["before"]["percent"]
+    full = {**policy, "target": {"disk_used_above": 0, "disk_used_below": 0, "order": "largest"}}
+    foretold = run_module("image_prune_policy", full, check=True)
+    result = run_module("image_prune_policy", full)
+    assert result["untagged"] == foretold["untagged"] == ["app:3", "app:2", "app:1"]
+    assert result["target"]["disk"]["before"]["percent"] == pytest.approx(used, abs=5)
+    assert not result["failed"]
+    assert not result["target"]["met"]
+    assert client.images() == []
