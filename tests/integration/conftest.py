@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+# Assertions in this file say what differs, as those in tests do.
+pytest.register_assert_rewrite("tests.integration.image_task")
+
 from tests.lab.fixtures import engine, fresh_engine, lab, recording_proxy, registry, tls_engine
 
 __all__ = ["engine", "fresh_engine", "lab", "recording_proxy", "registry", "tls_engine"]

@@ -347,10 +347,21 @@ def _bring_into(client: t.Any, made: str, state: str) -> None:
         client.pause(made)
     elif state == "exited":
         client.wait(made)
+        _wait_until_listed_as(client, made, "exited")
     elif state == "restarting":
         _wait_for_restarts(client, made)
     elif state != "running":
         raise ValueError(f"a container cannot be made {state!r}")
+
+
+def _wait_until_listed_as(client: t.Any, made: str, state: str) -> None:
+    """The Engine answers a wait before its listing tells of the end."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if any(row["State"] == state for row in client.containers(all=True, filters={"id": made})):
+            return
+        time.sleep(0.01)
+    raise LabError(f"container {made[:12]} is not listed as {state}")
 
 
 def _wait_for_restarts(client: t.Any, made: str) -> None:
