@@ -24,6 +24,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
     parse_containers,
     parse_facts,
     parse_images,
+    with_dated_mounts,
     with_folders,
     with_layers,
 )
@@ -95,7 +96,8 @@ class DockerEngine:
     def read(self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False) -> Snapshot:
         """Everything that a plan is made from, in a number of requests that does not depend on the number of images.
 
-        ``filters`` are asked of the Engine itself. Only ``layers`` costs two requests an image.
+        ``filters`` are asked of the Engine itself. Only ``layers`` costs two requests an image, and each container with
+        image mounts costs one, and one for each mount.
 
         Raises :class:`InvalidRequest` for a filter that names no image.
         """
@@ -104,7 +106,7 @@ class DockerEngine:
         dangling = self._list_matching({"dangling": ["true"]}) if store == CONTAINERD else []
         disk_usage = self._disk_usage()
         images = parse_images(_with_shared_sizes(listed, disk_usage), dangling, store)
-        containers = parse_containers(self.list_containers())
+        containers = tuple(map(self._with_dated_mounts, parse_containers(self.list_containers())))
         if layers:
             images = tuple(image for image in map(self._with_layers, images) if image is not None)
             present = {image.id for image in images}
@@ -151,6 +153,13 @@ class DockerEngine:
         raw = self.inspect_image(image.id)
         history = self._get_or_none("/images/{0}/history", image.id)
         return None if raw is None or history is None else with_layers(image, raw, history)
+
+    def _with_dated_mounts(self, container: Container) -> Container:
+        if not container.mounted_images:
+            return container
+        raw = self._get_or_none("/containers/{0}/json", container.id)
+        mounted = {source: self.inspect_image(source) if source else None for source in container.mounted_images}
+        return with_dated_mounts(container, raw or {}, mounted)
 
     def _with_folders(self, container: Container) -> Container:
         raw = self._get_or_none("/containers/{0}/json", container.id)

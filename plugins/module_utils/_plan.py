@@ -15,6 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._selection import (
     Candidate,
     Request,
+    Selection,
     select,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, Snapshot, after_results
@@ -197,9 +198,10 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
                 clashes.append(Clash(candidate, outcome))
             elif isinstance(outcome, Verdict):
                 verdicts.setdefault(candidate.removal.image_id, outcome)
-        # A removal can lift the conflict of an earlier one, as that of a child does for its parent, and can make another
-        # image dangling: a second run must find nothing to do, so this one goes on until that holds.
-        pending = _selected_by_now(snapshot, request, steps, clashes, now) if len(steps) > done else []
+        # A removal can lift the conflict of an earlier one, as that of a child does for its parent, can make another image
+        # dangling, and can leave tags that a digest stands for too: a second run must find nothing to do, so this one
+        # goes on until that holds.
+        pending = _selected_by_now(snapshot, request, steps, selection, now) if len(steps) > done else []
     for clash in clashes:
         verdicts[clash.candidate.removal.image_id] = Verdict(SKIPPED, describe(clash.conflict), clash.candidate.rule)
     plan = Plan(
@@ -218,11 +220,11 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
 
 
 def _selected_by_now(
-    snapshot: Snapshot, request: Request, steps: t.Sequence[Step], clashes: t.Sequence[Clash], now: float
+    snapshot: Snapshot, request: Request, steps: t.Sequence[Step], selection: Selection, now: float
 ) -> list[Candidate]:
-    """What is left to do after these steps: the removals that were in conflict, and what a filter selects only now."""
+    """What may be left to do after these steps: what was selected, and what a filter selects only now."""
     if request.filters is None:
-        return [clash.candidate for clash in clashes]
+        return list(selection.candidates)
     done = {
         "untagged": [reference.familiar for step in steps for _owner, reference in step.effect.untagged],
         "deleted": [image_id for step in steps for image_id in step.effect.gone],

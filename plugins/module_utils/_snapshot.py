@@ -72,7 +72,6 @@ class Image:
     layers: tuple[str, ...] | None = None
     layer_sizes: tuple[int, ...] | None = None
     layer_folders: tuple[str, ...] = ()
-    last_tagged: float | None = None
 
     @property
     def tags(self) -> tuple[Reference, ...]:
@@ -84,8 +83,10 @@ class Image:
 class Container:
     """One container.
 
-    ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts. ``layer_folders`` are the
-    folders of overlay2 below its own layer, read only for a container whose image is gone.
+    ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts, ``moved_mounts`` those of
+    them that name another image since the container was created, or may do so, and ``undated_mounts`` those of which the
+    Engine does not tell. ``layer_folders`` are the folders of overlay2 below its own layer, read only for a container
+    whose image is gone.
     """
 
     id: str
@@ -96,6 +97,8 @@ class Container:
     created: int | None = None
     labels: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     mounted_images: tuple[str, ...] = ()
+    moved_mounts: frozenset[str] = frozenset()
+    undated_mounts: frozenset[str] = frozenset()
     layer_folders: tuple[str, ...] = ()
 
     @property
@@ -241,6 +244,25 @@ def with_folders(container: Container, raw: Mapping[str, t.Any]) -> Container:
     return dataclasses.replace(
         container, layer_folders=_lower_folders((raw.get("GraphDriver") or {}).get("Data") or {})
     )
+
+
+def with_dated_mounts(
+    container: Container, raw: Mapping[str, t.Any], mounted: Mapping[str, Mapping[str, t.Any] | None]
+) -> Container:
+    """The container with what tells whether its image mounts' names moved since it was created.
+
+    ``raw`` is ``GET /containers/ID/json``, ``mounted`` has ``GET /images/NAME/json`` by source. The graphdriver store
+    tells no ``LastTagTime`` of an image that was pulled or loaded (``daemon/images/image_tag.go``).
+    """
+    created = parse_engine_time(raw.get("Created"))
+    moved, undated = set(), set()
+    for source, image in mounted.items():
+        tagged = parse_engine_time(((image or {}).get("Metadata") or {}).get("LastTagTime"))
+        if tagged is None or created is None:
+            undated.add(source)
+        elif tagged >= created:
+            moved.add(source)
+    return dataclasses.replace(container, moved_mounts=frozenset(moved), undated_mounts=frozenset(undated))
 
 
 def _lower_folders(data: Mapping[str, str]) -> tuple[str, ...]:

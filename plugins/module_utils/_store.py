@@ -102,7 +102,13 @@ class StoreModel:
         """The containers with an image mount of this image, or of one that cannot be told: then it may be this one."""
         if not self._mounters:
             return ()
-        return _running_first([*self._mounters.get(image_id, ()), *self._mounters.get(UNKNOWN_MOUNT, ())])
+        found = {c.id: c for key in (image_id, UNKNOWN_MOUNT) for c in self._mounters.get(key, ())}
+        return _running_first(list(found.values()))
+
+    def is_surely_held(self, image_id: str) -> bool:
+        """Whether a container uses this image, and not only perhaps by a mount of what cannot be told."""
+        mounters = self._mounters.get(image_id, ())
+        return bool(self.users(image_id)) or any(not container.undated_mounts for container in mounters)
 
     def holders(self, image_id: str) -> tuple[Container, ...]:
         """The containers that use this image in either way."""
@@ -138,7 +144,8 @@ def _running_first(containers: t.Sequence[Container]) -> tuple[Container, ...]:
 def mounters_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
     """Containers by the ID of the image that they mount, and under :data:`UNKNOWN_MOUNT` those of which nobody can tell.
 
-    The listing tells a mount's source as it was written, not the image that it stood for then.
+    The listing tells a mount's source as it was written, not the image that it stood for then. Where nothing dates the
+    name, a pull may have moved it: then the mount counts for every image of that repository.
     """
     mounting = [container for container in snapshot.containers if container.mounted_images]
     if not mounting:
@@ -148,25 +155,34 @@ def mounters_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
     found: dict[str, list[Container]] = {}
     for container in mounting:
         for source in container.mounted_images:
-            found.setdefault(_mounted_image(source, by_name, ids), []).append(container)
+            for image_id in _mounted_images(source, container, by_name, ids):
+                found.setdefault(image_id, []).append(container)
     return found
 
 
-def _mounted_image(source: str, by_name: dict[Reference, str], ids: list[str]) -> str:
-    prefix = id_prefix(source)
-    matching = [image_id for image_id in ids if prefix is not None and image_id.startswith(f"sha256:{prefix}")]
+def _mounted_images(source: str, container: Container, by_name: dict[Reference, str], ids: list[str]) -> list[str]:
     try:
-        return by_name[Reference.parse(source)]
-    except (ValueError, KeyError):
-        return matching[0] if len(matching) == 1 else UNKNOWN_MOUNT
+        named = Reference.parse(source)
+    except ValueError:
+        named = None
+    if named is None or named not in by_name:
+        prefix = id_prefix(source)
+        matching = [image_id for image_id in ids if prefix is not None and image_id.startswith(f"sha256:{prefix}")]
+        return matching if len(matching) == 1 else [UNKNOWN_MOUNT]
+    if named.digest is None and source in container.moved_mounts:
+        return [UNKNOWN_MOUNT]
+    if named.digest is None and source in container.undated_mounts:
+        return sorted({image_id for reference, image_id in by_name.items() if reference.name == named.name})
+    return [by_name[named]]
 
 
-#: Stands for the image of a mount whose source is no local name any more.
+#: Stands for the image of a mount whose source is no local name any more, or names another image since.
 UNKNOWN_MOUNT = ""
 
 USED_BY_RUNNING = "the image is used by a running container"
 USED_BY_STOPPED = "the image is used by a stopped container"
 USED = "the image is used by a container"
 MOUNTED = "the image is mounted by a container"
+PERHAPS_MOUNTED = "a container mounts an image that cannot be told, and it may be this one"
 SEVERAL_REFERENCES = "the image has references in several repositories or several tags"
 HAS_CHILDREN = "the image has dependent child images"

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import dangling_reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import (
+    PERHAPS_MOUNTED,
     SEVERAL_REFERENCES,
     USED,
     USED_BY_RUNNING,
@@ -57,6 +58,9 @@ class ContainerdStore(StoreModel):
         users = self.holders(image.id)
         if users and not force:
             return Conflict(USED, forceable=True, containers=users)
+        if users and not self.is_surely_held(image.id):
+            # The Engine knows, and would delete the image or keep it: nobody can foretell which.
+            return Conflict(PERHAPS_MOUNTED, forceable=False, containers=users)
         if users:
             # Even a stopped container keeps the image here: only this one record goes (soft_delete.go).
             return _untag(image, [named])

@@ -80,8 +80,9 @@ notes:
   - Check mode and the real run return the same C(failed), C(changed), RV(untagged), RV(deleted), RV(absent), RV(conflicts) and C(diff)
     on the same state of the Engine, on both image stores.
   - Where check mode cannot foretell is what no API shows. The layers that BuildKit holds stay, so RV(deleted_layers) can be
-    shorter in the real run, and RV(space_exact) is V(false) then. An image mount whose name was moved to another image after the
-    container was created may make the Engine refuse a removal, which the real run tells in RV(conflicts).
+    shorter in the real run, and RV(space_exact) is V(false) then.
+  - An Engine tells the name by which a container mounts an image, and not the image. When that name is gone, or was given to an
+    image after the container was created, every image may be the mounted one, and its last reference is a conflict.
   - On Engine 26 with the containerd store, an image without content for the host's platform is not listed, and counts as absent.
 seealso:
   - name: docker image rm

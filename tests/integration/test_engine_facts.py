@@ -202,6 +202,25 @@ def test_an_image_mount_counts_as_use_for_a_removal_by_name_only(fresh_engine: E
     assert foretold["conflicts"][0]["container"]["name"] == "mounter"
 
 
+@pytest.mark.parametrize("moved_by", ["tag", "load"])
+def test_an_image_stays_whose_name_moved_after_a_container_mounted_it(fresh_engine: Engine, moved_by: str) -> None:
+    if not fresh_engine.version.startswith("28"):
+        pytest.skip("image mounts came with Engine 28")
+    client = fresh_engine.client
+    state.import_image(client, "user:1")
+    state.load_image(client, ["mounted:1", "mounted:old"])
+    state.container(client, "user:1", name="mounter", image_mounts={"mounted:1": "/mnt"})
+    if moved_by == "tag":
+        state.tag(client, state.import_image(client, "other:1"), "mounted:1")
+    else:
+        state.load_image(client, ["mounted:1"])
+    foretold = foretell(fresh_engine, "mounted:old")
+    # No API tells which image is mounted, only that the name moved, or that nothing dates it.
+    assert request(fresh_engine, "mounted:old").status == 409
+    assert foretold["failed"]
+    assert foretold["conflicts"][0]["container"]["name"] == "mounter"
+
+
 @pytest.mark.parametrize("records", [1, 2])
 def test_parents_go_with_a_child_of_one_record_and_stay_with_one_of_two_on_containerd(
     fresh_engine: Engine, records: int

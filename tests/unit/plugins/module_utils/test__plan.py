@@ -208,6 +208,23 @@ def test_an_image_that_a_container_mounts_stays():
         assert "container_remove, names: web" in conflict["remedy"]
 
 
+@pytest.mark.parametrize("name", ["app:1", digest_reference("app", "a1")])
+def test_what_only_the_engine_can_tell_to_be_mounted_stays_even_under_force(name):
+    mounter = container("m", of="b1", mounted_images=("gone:1",))
+    parts = (image("a1", name), image("b1", "base:1"), mounter)
+    (conflict,) = report(predict(plan({"names": [name], "force": True}, *parts, store=CONTAINERD)))["conflicts"]
+    assert (conflict["container"]["name"], conflict["forceable"]) == ("m", False)
+    assert "it may be this one" in conflict["reason"]
+    assert report(predict(plan({"names": [name], "force": True}, *parts)))["deleted"] == [image_id("a1")]
+
+
+def test_a_digest_stands_for_the_tags_that_a_forced_removal_left():
+    pinned = digest_reference("app", "a1")
+    parts = (image("a1", "app:1", pinned), container("c", of="a1", state="created"))
+    made = plan({"names": [pinned], "force": True}, *parts, store=CONTAINERD)
+    assert effects(made) == ([pinned, "app:1"], ["a1"])
+
+
 def test_a_refused_task_removes_nothing_and_says_so_of_each_image():
     made = plan({"names": ["app:1", "used:1"]})
     assert made.steps == ()

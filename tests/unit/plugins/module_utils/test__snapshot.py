@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
+    Container,
     after_results,
     dangling_reference,
     parse_container,
@@ -16,6 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
     parse_facts,
     parse_image,
     parse_images,
+    with_dated_mounts,
 )
 
 from .builders import container, digest_reference, image, image_id, snapshot
@@ -287,3 +289,28 @@ def test_a_dangling_record_that_was_untagged_is_gone():
     (after,) = after_results(snapshot(named, store=CONTAINERD), results).images
     assert not after.has_dangling_record
     assert after.references == named.references
+
+
+CONTAINER_CREATED = "2024-01-01T00:00:01.5Z"
+
+TAG_TIMES = [
+    ("before the container was created", {"LastTagTime": "2024-01-01T00:00:01.4Z"}, set(), set()),
+    ("after it", {"LastTagTime": "2024-01-01T00:00:01.6Z"}, {"app:1"}, set()),
+    ("at the same moment", {"LastTagTime": CONTAINER_CREATED}, {"app:1"}, set()),
+    ("that the store does not tell", {"LastTagTime": "0001-01-01T00:00:00Z"}, set(), {"app:1"}),
+    ("of an image that went", None, set(), {"app:1"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "moved", "undated"), [row[1:] for row in TAG_TIMES], ids=[row[0] for row in TAG_TIMES]
+)
+def test_a_mounts_name_was_last_tagged(metadata, moved, undated):
+    mounted = {"app:1": None if metadata is None else {"Metadata": metadata}}
+    made = with_dated_mounts(Container("c", mounted_images=("app:1",)), {"Created": CONTAINER_CREATED}, mounted)
+    assert (made.moved_mounts, made.undated_mounts) == (moved, undated)
+
+
+def test_a_container_that_went_dates_no_mount():
+    made = with_dated_mounts(Container("c"), {}, {"app:1": {"Metadata": {"LastTagTime": CONTAINER_CREATED}}})
+    assert made.undated_mounts == {"app:1"}
