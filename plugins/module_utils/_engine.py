@@ -196,7 +196,7 @@ def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:
 
 
 def _number(text: str) -> tuple[int, int]:
-    major, _, minor = text.partition(".")
+    major, _dot, minor = text.partition(".")
     return int(major), int(minor)
 
 

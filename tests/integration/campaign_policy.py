@@ -23,7 +23,8 @@ import tempfile
 import time
 import typing as t
 
-import conftest  # noqa: F401  (makes the collection importable)
+# Makes the collection importable.
+import conftest  # noqa: F401  pylint: disable=unused-import
 from tests.integration.engine_state import EngineState
 from tests.integration.exactness import compare, compare_with_truth
 from tests.integration.module_run import run_module
@@ -167,7 +168,7 @@ def _score(cases: t.Sequence[Case]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=t.cast("str", __doc__).split("\n")[0])
+    parser = argparse.ArgumentParser(description=t.cast("str", __doc__).partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=100, help="how many cases over all engines")
     parser.add_argument("--session", type=int, help="replay one session of that seed")

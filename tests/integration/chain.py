@@ -26,7 +26,8 @@ import time
 import typing as t
 from pathlib import Path
 
-import conftest  # noqa: F401  pylint: disable=unused-import  (makes the collection importable)
+# Makes the collection importable.
+import conftest  # noqa: F401  pylint: disable=unused-import
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup_summary import host_summary
 from tests.integration.engine_state import EngineState
 from tests.integration.module_run import run_module

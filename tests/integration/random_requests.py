@@ -28,7 +28,7 @@ def random_request(choose: random.Random, state: EngineState) -> dict[str, t.Any
     }
     way = choose.random()
     if way < 0.75:
-        request["names"] = [_target(choose, state) for _ in range(choose.randint(1, 3))]
+        request["names"] = [_target(choose, state) for _each in range(choose.randint(1, 3))]
     elif way < 0.9:
         request["use_regex"] = choose.random() < 0.4
         request["patterns"] = choose.sample(REGEXES if request["use_regex"] else PATTERNS, choose.randint(1, 2))

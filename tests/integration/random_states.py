@@ -65,7 +65,7 @@ class StateMaker:
 
     def make(self, number: int) -> None:
         """Make so many things; what an Engine refuses is left out."""
-        for _ in range(number):
+        for _each in range(number):
             weights: dict[Callable[[], str], int] = {
                 self._import: 6,
                 self._load: 3,
@@ -113,7 +113,7 @@ class StateMaker:
         return f"import {name} as {self._new(made)}"
 
     def _load(self) -> str:
-        names = [self._name() for _ in range(self._choose.randint(0, 2))]
+        names = [self._name() for _each in range(self._choose.randint(0, 2))]
         layers = (
             [archive.token_layer(self._choose.choice(SHARED), runnable=True)] if self._choose.random() < 0.5 else []
         )
@@ -126,7 +126,7 @@ class StateMaker:
         return f"load {names} created {created} as {self._new(made)}"
 
     def _load_index(self) -> str:
-        names = [self._name() for _ in range(self._choose.randint(1, 2))]
+        names = [self._name() for _each in range(self._choose.randint(1, 2))]
         return f"load index {names} as {self._new(state.load_index(self._client, names))}"
 
     def _pull(self) -> str:

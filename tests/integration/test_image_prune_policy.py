@@ -321,7 +321,7 @@ def age_record(path, seconds):
 
 
 def test_what_a_registry_has_goes_and_what_it_has_not_stays(task, client, registry):
-    there, lost = (f"{registry.address}/verify/{state.token()}:1" for _ in range(2))
+    there, lost = (f"{registry.address}/verify/{state.token()}:1" for _each in range(2))
     digests = {}
     for name in (there, lost):
         load(client, name)

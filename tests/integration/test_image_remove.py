@@ -140,7 +140,7 @@ def test_all_tags_in_one_task(task, client):
 
 
 def test_shared_layers_stay(task, client, fresh_engine):
-    base, top, other = (archive.token_layer(state.token(), size_bytes=1000) for _ in range(3))
+    base, top, other = (archive.token_layer(state.token(), size_bytes=1000) for _each in range(3))
     app = state.load_image(client, "app:1", layers=[base, top])
     state.load_image(client, "other:1", layers=[base, other])
     result = task(names=["app:1"], layers=True)

@@ -77,7 +77,7 @@ class Stream:
             if len(self._ahead) > _LONGEST_HEAD:
                 raise Closed("no end of the headers")
             self._ahead += self._receive()
-        raw, _, self._ahead = self._ahead.partition(b"\r\n\r\n")
+        raw, _end, self._ahead = self._ahead.partition(b"\r\n\r\n")
         return Head.parse(raw + b"\r\n\r\n")
 
     def blocks(self, count: int) -> t.Iterator[bytes]:
@@ -113,7 +113,7 @@ class Stream:
     def _line(self) -> bytes:
         while b"\r\n" not in self._ahead:
             self._ahead += self._receive()
-        line, _, self._ahead = self._ahead.partition(b"\r\n")
+        line, _end, self._ahead = self._ahead.partition(b"\r\n")
         return line + b"\r\n"
 
     def _take(self, count: int) -> bytes:

@@ -285,7 +285,7 @@ def hosts(draw):
     free = draw(st.permutations(TAGS))
     parts = []
     for number in range(count):
-        names = [free.pop() for _ in range(draw(st.integers(0, min(2, len(free)))))]
+        names = [free.pop() for _each in range(draw(st.integers(0, min(2, len(free)))))]
         if draw(st.booleans()):
             names.append(digest_reference(draw(st.sampled_from(["a", "r.io/a"])), f"{number:03}"))
         parent = f"{draw(st.integers(0, number - 1)):03}" if number and draw(st.booleans()) else ""

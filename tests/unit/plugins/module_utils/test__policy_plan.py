@@ -511,7 +511,7 @@ def hosts(draw):
     parts = []
     names_of = {}
     for number in range(count):
-        names = [free.pop() for _ in range(draw(st.integers(0, min(3, len(free)))))]
+        names = [free.pop() for _each in range(draw(st.integers(0, min(3, len(free)))))]
         if draw(st.booleans()):
             names.append(digest_reference(draw(st.sampled_from(REPOSITORIES)), f"{number:03}"))
         parent = f"{draw(st.integers(0, number - 1)):03}" if number and draw(st.booleans()) else ""
@@ -667,7 +667,7 @@ LARGE = {
 def seconds_to_plan(count):
     host, policy = many_references(count), Policy.parse(LARGE)
     times = []
-    for _ in range(2):
+    for _each in range(2):
         started = time.process_time()
         plan = plan_policy(host, policy, evidence())
         times.append(time.process_time() - started)
