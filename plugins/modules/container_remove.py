@@ -33,7 +33,7 @@ options:
     aliases: [name]
   patterns:
     description:
-      - Select every container whose name matches one of these globs, in addition to O(names).
+      - Select every container whose name matches one of these globs, such as V(ci-*), in addition to O(names).
       - With O(use_regex=true) they are Python regular expressions, searched in the name.
     type: list
     elements: str
@@ -106,7 +106,8 @@ options:
     default: false
   after:
     description:
-      - Results of earlier tasks of the same play, registered from modules of this collection.
+      - Results of earlier tasks of the same play, registered from modules of this collection. Of a task with a loop, the
+        results of all its rounds count.
       - In check mode they are applied to the snapshot before planning, so that a chain of tasks is predicted as a chain.
         A real run finds their effects on the Engine, and ignores this option.
     type: list
@@ -125,6 +126,7 @@ notes:
     O(older_than) too, as far as these are given. At least one of the six is required.
 seealso:
   - module: imagewarden.docker.image_remove
+  - module: imagewarden.docker.image_prune_policy
   - name: docker container rm
     description: The command that this module stands for.
     link: https://docs.docker.com/reference/cli/docker/container/rm/
@@ -173,19 +175,19 @@ EXAMPLES = r"""
 RETURN = r"""
 removed:
   description: The names of the containers that were removed, in order.
-  returned: success
+  returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: [web, worker]
 stopped:
   description: The names of the running, paused or restarting containers that were stopped first, in order. None with O(kill=true).
-  returned: success
+  returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: [web]
 committed:
   description: The images that containers were committed to, in order.
-  returned: success
+  returned: always, unless the task failed before planning
   type: list
   elements: dict
   contains:
@@ -215,13 +217,13 @@ committed:
       sample: "2026-03-14T09:26:53Z"
 absent:
   description: What O(names) and O(images) name and what is not there, in order.
-  returned: success
+  returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: [worker-old]
 containers:
-  description: The containers that the task selects, by name, each with what became of it and why.
-  returned: success
+  description: The containers that the task selects, by name, each with what became of it and why; with O(details=all) every container of the host.
+  returned: always, unless the task failed before planning
   type: list
   elements: dict
   contains:
@@ -247,8 +249,9 @@ containers:
       sample: exited
     action:
       description:
-        - V(removed), V(kept) because an option keeps it, or V(skipped) because it could not be removed.
+        - V(removed), V(kept) because an option keeps it or nothing selects it, or V(skipped) because it could not be removed.
       type: str
+      choices: [removed, kept, skipped]
       sample: removed
     reason:
       description: Why.
@@ -260,12 +263,12 @@ containers:
       sample: "names: web"
 engine:
   description: Which Engine answered, with C(version), C(api_version), C(store), C(driver) and C(host).
-  returned: success
+  returned: always, unless the task failed before planning
   type: dict
   sample: {version: 28.5.2, api_version: "1.51", store: graphdriver, driver: overlay2, host: build-1}
 summary:
   description: One line for a person.
-  returned: success
+  returned: always, unless the task failed before planning
   type: str
   sample: 2 containers removed, 1 stopped, 5 kept
 """

@@ -229,6 +229,8 @@ seealso:
   - module: imagewarden.docker.image_usage_info
   - ref: Retention of images <ansible_collections.imagewarden.docker.docsite.guide_retention>
     description: Policies for a CI host, a production host, an air-gapped host, a registry mirror and a small disk.
+  - ref: Audits in check mode <ansible_collections.imagewarden.docker.docsite.guide_check_mode_audits>
+    description: How to read a forecast, and how to chain tasks in check mode.
   - name: docker image prune
     description: The command that this module stands for.
     link: https://docs.docker.com/reference/cli/docker/image/prune/
@@ -315,7 +317,9 @@ deleted:
   elements: str
   sample: ["sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f"]
 absent:
-  description: Always empty, because a policy names nothing that could be missing.
+  description:
+    - What somebody else removed after planning, in the real run. This is no error.
+    - Otherwise it is empty, because a policy names nothing that could be missing.
   returned: always, unless the task failed before planning
   type: list
   elements: str
@@ -343,6 +347,7 @@ conflicts:
     forceable:
       description: Whether the Engine would give in to C(force).
       type: bool
+      sample: true
     remedy:
       description: What to do about it.
       type: str
@@ -356,14 +361,17 @@ images:
     id:
       description: The image's ID.
       type: str
+      sample: sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f
     references:
       description: Its references before the task.
       type: list
       elements: str
+      sample: ["redis:7", "redis:alpine"]
     action:
       description: What becomes of it.
       type: str
       choices: [deleted, untagged, kept, skipped]
+      sample: kept
     reason:
       description: Why. Of an image that stays, this names the selector and what the rule found.
       type: str
@@ -377,6 +385,7 @@ images:
     size:
       description: Its size in bytes as the Engine lists it, with what it shares with other images.
       type: int
+      sample: 41370624
     created:
       description: When it was created. V(null) where the date is none or that of a reproducible build.
       type: str
@@ -385,6 +394,7 @@ images:
       description: The containers made from it, each with C(name), C(id) (short) and C(state).
       type: list
       elements: dict
+      sample: [{name: web, id: 3f2a1b9c8d7e, state: running}]
 space_reclaimed:
   description: The bytes that are set free.
   returned: always, unless the task failed before planning
@@ -397,6 +407,7 @@ space_exact:
       is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
   returned: always, unless the task failed before planning
   type: bool
+  sample: false
 engine:
   description: The Engine that answered.
   returned: always, unless the task failed before planning
@@ -419,7 +430,7 @@ deleted_layers:
   description:
     - The chain IDs of the layers that were deleted, in the Engine's order.
     - V(null) on the containerd store, which does not tell.
-  returned: success, with O(layers=true)
+  returned: with O(layers=true), unless the task failed before planning
   type: list
   elements: str
   sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
@@ -485,6 +496,10 @@ guard:
       description: The ten largest images of the plan, each with C(id), C(references) and C(size).
       type: list
       elements: dict
+      sample:
+        - id: sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f
+          references: ["redis:7", "redis:alpine"]
+          size: 41370624
 younger_than:
   description:
     - How O(keep.younger_than) was read, as C(limit), C(time), and C(local_time), which tells whether the zone was taken from the

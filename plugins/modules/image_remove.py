@@ -57,7 +57,7 @@ options:
   on_conflict:
     description:
       - What to do when the Engine would refuse one of the removals, because a container uses the image, because the image
-        has references in several repositories, or because it has child images.
+        has several references and is named by its ID, or because it has child images.
     type: str
     choices:
       fail: Refuse before anything is removed, and name every conflict with its remedy.
@@ -85,6 +85,12 @@ notes:
     image after the container was created, every image may be the mounted one, and its last reference is a conflict.
   - On Engine 26 with the containerd store, an image without content for the host's platform is not listed, and counts as absent.
 seealso:
+  - module: imagewarden.docker.container_remove
+  - module: imagewarden.docker.image_prune_policy
+  - ref: From commands to tasks <ansible_collections.imagewarden.docker.docsite.guide_commands>
+    description: Commands of Docker, and the tasks that stand for them.
+  - ref: Audits in check mode <ansible_collections.imagewarden.docker.docsite.guide_check_mode_audits>
+    description: How to read a forecast, and how to chain tasks in check mode.
   - name: docker image rm
     description: The command that this module stands for.
     link: https://docs.docker.com/reference/cli/docker/image/rm/
@@ -151,7 +157,9 @@ deleted:
   elements: str
   sample: ["sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f"]
 absent:
-  description: What was asked for and is not there, as it was written. This is no error.
+  description:
+    - What was asked for and is not there, as it was written. This is no error.
+    - In the real run, also what somebody else removed after planning.
   returned: always, unless the task failed before planning
   type: list
   elements: str
@@ -177,6 +185,7 @@ conflicts:
     forceable:
       description: Whether the Engine would give in to C(force).
       type: bool
+      sample: true
     remedy:
       description: What to do about it.
       type: str
@@ -190,14 +199,17 @@ images:
     id:
       description: The image's ID.
       type: str
+      sample: sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f
     references:
       description: Its references before the task.
       type: list
       elements: str
+      sample: ["redis:7", "redis:alpine"]
     action:
       description: What becomes of it.
       type: str
       choices: [deleted, untagged, kept, skipped]
+      sample: deleted
     reason:
       description: Why.
       type: str
@@ -209,6 +221,7 @@ images:
     size:
       description: Its size in bytes as the Engine lists it, with what it shares with other images.
       type: int
+      sample: 41370624
     created:
       description: When it was created. V(null) where the date is none or that of a reproducible build.
       type: str
@@ -217,6 +230,7 @@ images:
       description: The containers made from it, each with C(name), C(id) (short) and C(state).
       type: list
       elements: dict
+      sample: []
 space_reclaimed:
   description: The bytes that are set free.
   returned: always, unless the task failed before planning
@@ -229,6 +243,7 @@ space_exact:
       is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
   returned: always, unless the task failed before planning
   type: bool
+  sample: false
 engine:
   description: The Engine that answered.
   returned: always, unless the task failed before planning
@@ -251,7 +266,7 @@ deleted_layers:
   description:
     - The chain IDs of the layers that were deleted, in the Engine's order.
     - V(null) on the containerd store, which does not tell.
-  returned: success, with O(layers=true)
+  returned: with O(layers=true), unless the task failed before planning
   type: list
   elements: str
   sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]

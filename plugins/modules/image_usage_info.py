@@ -44,6 +44,7 @@ options:
     default: /var/lib/imagewarden/usage.json
 seealso:
   - module: imagewarden.docker.image_remove
+  - module: imagewarden.docker.image_prune_policy
   - module: imagewarden.docker.container_remove
   - name: docker system df
     description: The command whose totals this module returns.
@@ -61,7 +62,7 @@ EXAMPLES = r"""
 
 - name: Show the five largest images that no container uses
   ansible.builtin.debug:
-    msg: "{{ usage.images | rejectattr('containers') | map(attribute='references') | first(5) }}"
+    msg: "{{ (usage.images | rejectattr('containers') | map(attribute='references') | list)[:5] }}"
 
 - name: Ask when each image was last tagged and used
   imagewarden.docker.image_usage_info:
@@ -147,24 +148,31 @@ totals:
         count:
           description: How many there are.
           type: int
+          sample: 42
         active:
           description: How many are in use.
           type: int
+          sample: 7
         size:
           description: Bytes.
           type: int
+          sample: 9663676416
         reclaimable:
           description: Bytes that are not in use.
           type: int
+          sample: 6442450944
     containers:
       description: Containers, and the bytes of their writable layers.
       type: dict
+      sample: {count: 9, active: 5, size: 1048576, reclaimable: 4096}
     volumes:
       description: Volumes whose size the Engine tells.
       type: dict
+      sample: {count: 3, active: 2, size: 536870912, reclaimable: 0}
     build_cache:
       description: BuildKit's cache, without what it shares with images.
       type: dict
+      sample: {count: 0, active: 0, size: 0, reclaimable: 0}
   sample:
     images: {count: 42, active: 7, size: 9663676416, reclaimable: 6442450944}
     containers: {count: 9, active: 5, size: 1048576, reclaimable: 4096}
