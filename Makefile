@@ -48,7 +48,7 @@ test-unit: venv ## Run the unit tests (seconds, no Engine).
 
 .PHONY: test-engines
 test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
-	$(PYTEST) tests/integration --ignore tests/integration/test_role.py -k 'not random_policies' $(PYTEST_OPTIONS)
+	$(PYTEST) tests/integration --ignore tests/integration/test_role.py $(PYTEST_OPTIONS)
 
 .PHONY: test-role
 test-role: venv ## Run the role and the playbooks on the real engines of the lab (root or sudo).

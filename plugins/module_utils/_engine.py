@@ -93,10 +93,12 @@ class DockerEngine:
     def list_containers(self) -> list[dict[str, t.Any]]:
         return t.cast("list[dict[str, t.Any]]", self._get("/containers/json", query={"all": 1}))
 
-    def read(self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False) -> Snapshot:
+    def read(
+        self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False, option: str = "filters"
+    ) -> Snapshot:
         """Everything that a plan is made from, in a number of requests that does not depend on the number of images.
 
-        ``filters`` are asked of the Engine itself. Only ``layers`` costs two requests an image, and each container with
+        ``filters`` are asked of the Engine itself; ``option`` is where a task has them, for messages. Only ``layers`` costs two requests an image, and each container with
         image mounts costs one, and one for each mount.
 
         Raises :class:`InvalidRequest` for a filter that names no image.
@@ -116,7 +118,7 @@ class DockerEngine:
             images=images,
             containers=containers,
             matched_by_engine={
-                key: frozenset(raw["Id"] for raw in self._list_compared(key, values))
+                key: frozenset(raw["Id"] for raw in self._list_compared(key, values, option))
                 for key, values in (filters or {}).items()
             },
             build_cache=parse_build_cache(disk_usage),
@@ -126,14 +128,14 @@ class DockerEngine:
         query = {"all": 1, "filters": json.dumps(filters)}
         return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=query))
 
-    def _list_compared(self, key: str, names: tuple[str, ...]) -> list[dict[str, t.Any]]:
+    def _list_compared(self, key: str, names: tuple[str, ...], option: str) -> list[dict[str, t.Any]]:
         """The images created before or since others, which the Engine alone can compare exactly."""
         try:
             return self._list_matching({key: list(names)})
         except EngineError as exc:
             if exc.status in (400, 404):
                 raise InvalidRequest(
-                    f"filters.{key}: {', '.join(names)!r} names no image here: {exc.explanation}"
+                    f"{option}.{key}: {', '.join(names)!r} names no image here: {exc.explanation}"
                 ) from exc
             raise
 

@@ -580,7 +580,7 @@ def main() -> None:
     with clear_failures(module):
         policy = Policy.parse(module.params)
         engine = PolicyEngine(connect(module.params))
-        present, earlier = engine.read(policy.engine_filters, layers), earlier_results(module)
+        present, earlier = engine.read(policy.engine_filters, layers, "remove"), earlier_results(module)
         snapshot = after_results(present, earlier)
         before = engine.measure(policy, host).after(foretold_bytes(present, earlier))
         record, notice = load(usage_file, engine.facts.id)

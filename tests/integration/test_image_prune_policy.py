@@ -175,7 +175,7 @@ def test_images_before_and_since_another(task, client, fresh_engine):
     assert task(remove={"before": "mongo:1"})["untagged"] == ["mongo:0"]
     result = run_module("image_prune_policy", {"docker_host": fresh_engine.docker_host, "remove": {"before": "gone:1"}})
     assert result["failed"]
-    assert "'gone:1' names no image here" in result["msg"]
+    assert "remove.before: 'gone:1' names no image here" in result["msg"]
 
 
 # In use is sacred

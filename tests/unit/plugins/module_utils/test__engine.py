@@ -275,3 +275,23 @@ def test_the_folders_of_a_container_whose_image_is_gone_are_read():
     }
     containers = DockerEngine(transport(answers)).read(layers=True).containers
     assert [entry.layer_folders for entry in containers] == [("/base", "/top"), ()]
+
+
+def test_what_dates_an_image_mount_is_read_of_containers_that_have_one():
+    mount = {"Type": "image", "Name": "app:1"}
+    answers = {
+        "/containers/json": [
+            {"Id": "c1", "Mounts": [mount]},
+            {"Id": "c2", "Mounts": [{**mount, "Name": ""}]},
+            {"Id": "c3"},
+        ],
+        "/containers/c1/json": {"Created": "2024-01-01T00:00:01Z"},
+        "/containers/c2/json": EngineError(404, "gone"),
+        "/images/app:1/json": {"Metadata": {"LastTagTime": "2024-01-01T00:00:02Z"}},
+    }
+    containers = DockerEngine(transport(answers)).read().containers
+    assert [(entry.moved_mounts, entry.undated_mounts) for entry in containers] == [
+        ({"app:1"}, set()),
+        (set(), {""}),
+        (set(), set()),
+    ]
