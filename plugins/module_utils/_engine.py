@@ -98,8 +98,8 @@ class DockerEngine:
     ) -> Snapshot:
         """Everything that a plan is made from, in a number of requests that does not depend on the number of images.
 
-        ``filters`` are asked of the Engine itself; ``option`` is where a task has them, for messages. Only ``layers`` costs two requests an image, and each container with
-        image mounts costs one, and one for each mount.
+        ``filters`` are asked of the Engine itself; ``option`` is where a task has them, for messages. Only ``layers`` costs
+        two requests an image, and each container with image mounts costs one, and one for each mount.
 
         Raises :class:`InvalidRequest` for a filter that names no image.
         """

@@ -108,13 +108,12 @@ def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Polic
 @contextlib.contextmanager
 def _collector_paused() -> Iterator[None]:
     """No search for garbage inside the block: a plan makes many objects and no circles, and the search takes a third of the time."""
-    was_enabled = gc.isenabled()
+    restore = gc.enable if gc.isenabled() else gc.disable
     gc.disable()
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        restore()
 
 
 def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:

@@ -154,9 +154,8 @@ def _same(named: Reference | None, records: list[_Record]) -> list[_Record]:
                     if digests is not None:
                         digests.append(record)
                     continue
-                if tag is None:
-                    tag = reference.tag
-                elif tag != reference.tag:
+                # Names sort by their full text, tags before digests: the first of a repository has set the tag.
+                if tag != reference.tag:
                     digests = None
                     continue
         same.append(record)

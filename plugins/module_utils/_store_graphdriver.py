@@ -96,8 +96,7 @@ class GraphdriverStore(StoreModel):
         super()._forget(image_id)
         # Deleting a parent clears the link of its children (image/store.go, Delete).
         for child in self.children.pop(image_id, ()):
-            if child in self.images:
-                self.images[child].parent = ""
+            self.images[child].parent = ""
 
 
 def is_single(references: t.Sequence[Reference]) -> bool:

@@ -140,3 +140,23 @@ def test_one_side_can_be_read_as_globs_and_the_other_as_expressions():
 def test_the_engine_is_asked_for_what_only_it_can_compare():
     policy = Policy.parse({"remove": {"before": "mongo:3.2", "since": "abc123"}})
     assert policy.engine_filters == {"before": ("mongo:3.2",), "since": ("abc123",)}
+
+
+NEEDS = [
+    ("nothing", {}, (False, False, False)),
+    ("the age by creation", {"keep": {"younger_than": "7d"}}, (False, False, False)),
+    ("the age by use", {"keep": {"younger_than": "7d", "age_by": "used"}}, (True, True, False)),
+    ("the age by tag", {"keep": {"younger_than": "7d", "age_by": "tagged"}}, (False, True, False)),
+    ("an age that nothing asks for", {"keep": {"age_by": "used"}}, (False, False, False)),
+    ("the newest by tag", {"keep": {"newest": 3, "newest_by": "tagged"}}, (False, True, False)),
+    ("the least recently used", {"target": {"total_size": "1GB", "order": "least_recently_used"}}, (True, True, False)),
+    ("the oldest", {"target": {"total_size": "1GB", "order": "oldest"}}, (False, False, False)),
+    ("what registries hold", {"keep": {"unrecoverable": "verify"}}, (False, False, True)),
+    ("what was never pushed", {"keep": {"unrecoverable": "unpushed"}}, (False, False, False)),
+]
+
+
+@pytest.mark.parametrize(("params", "needs"), [row[1:] for row in NEEDS], ids=[row[0] for row in NEEDS])
+def test_a_policy_needs_to_know(params, needs):
+    policy = Policy.parse({"remove": ALL, **params})
+    assert (policy.needs_use, policy.needs_tag_times, policy.needs_registries) == needs

@@ -282,10 +282,18 @@ def test_times_that_the_listing_does_not_tell_are_evidence(keep, expected):
     assert going(planned({"remove": ALL, "keep": keep}, *APP, evidence=known)) == expected
 
 
-def test_what_others_are_compared_with_stays():
+COMPARED = [
+    ("by name", "app:1.10", ["app:1.11", "app:1.8", "app:1.9"]),
+    ("by ID", image_id("a8"), ["app:1.10", "app:1.11", "app:1.9"]),
+    ("by a name that an earlier task removed", "gone:1", ["app:1.10", "app:1.11", "app:1.8", "app:1.9"]),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), [row[1:] for row in COMPARED], ids=[row[0] for row in COMPARED])
+def test_what_others_are_compared_with_stays(name, expected):
     matched = {"before": frozenset([image_id("a8"), image_id("a9")])}
-    params = {"remove": {"before": "app:1.10", "patterns": ["app"]}}
-    assert going(planned(params, *APP, matched_by_engine=matched)) == ["app:1.11", "app:1.8", "app:1.9"]
+    params = {"remove": {"before": name, "patterns": ["app"]}}
+    assert going(planned(params, *APP, matched_by_engine=matched)) == expected
 
 
 UNPUSHED = [
