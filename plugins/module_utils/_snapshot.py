@@ -311,13 +311,17 @@ def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) ->
             for entry in result.get("containers") or []
             if entry.get("action") == "removed" and "id" in entry
         )
+    images = _with_committed(snapshot, committed)
+    made = frozenset(image.id for image in images) - {image.id for image in snapshot.images}
     return dataclasses.replace(
         snapshot,
         images=tuple(
-            _after(image, untagged, deleted, snapshot.engine.store)
-            for image in _with_committed(snapshot, committed)
-            if image.id not in deleted
+            _after(image, untagged, deleted, snapshot.engine.store) for image in images if image.id not in deleted
         ),
+        # What is about to be committed is newer than any image that there is.
+        matched_by_engine={
+            key: matched | made if key == "since" else matched for key, matched in snapshot.matched_by_engine.items()
+        },
         containers=tuple(container for container in snapshot.containers if container.id not in removed),
     )
 

@@ -167,6 +167,10 @@ def _stage(engine: dict[str, t.Any], name: str) -> dict[str, t.Any]:
         if any("TIME" in name for name in row["references"]):
             # Its layer is not made before the commit, nor is the image.
             row.update(size=0, created="?")
+    if made_up:
+        # They are listed and removed newest first, then by ID: both come of the commit.
+        for key in ("untagged", "deleted", "images"):
+            stage[key] = sorted(stage.get(key, []), key=json.dumps)
     return stage
 
 

@@ -284,3 +284,11 @@ def test_a_later_task_of_the_play_sees_what_would_be_committed(store):
     assert made.layers[:1] == ("sha256:l1",)
     assert not after.containers
     assert after_results(after, [result]) == after
+
+
+def test_what_would_be_committed_was_created_since_any_image_and_before_none():
+    compared = {key: frozenset([image_id("b1")]) for key in ("since", "before")}
+    host = snapshot(image("a1", "app:1"), image("b1", "b:1"), container("web", "a1"), matched_by_engine=compared)
+    after = after_results(host, [report(predict(plan(host, now=1_701_000_000, names=["web"], commit_to="attic")))])
+    [made] = {entry.id for entry in after.images} - {entry.id for entry in host.images}
+    assert after.matched_by_engine == {"since": {image_id("b1"), made}, "before": {image_id("b1")}}
