@@ -176,10 +176,12 @@ def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:
         return SKIPPED, "the image's references changed after planning"
     if plan.force:
         # Without force the Engine itself refuses for a container; with it, nothing else would.
-        current = (parse_container(entry) for entry in engine.list_containers())
-        added = [c for c in current if removal.image_id == c.image_id and c.id not in step.holders]
-        if added:
-            return SKIPPED, f"container {added[0].name} started to use the image after planning"
+        planned = {container.id for container in plan.snapshot.containers}
+        for container in (parse_container(entry) for entry in engine.list_containers()):
+            # What a new container mounts is told by name only: it may be this image.
+            uses_image = container.image_id == removal.image_id or container.mounted_images
+            if uses_image and container.id not in planned:
+                return SKIPPED, f"container {container.name} started to use the image after planning"
     return "", ""
 
 

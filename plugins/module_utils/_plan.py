@@ -52,14 +52,12 @@ class Verdict(t.NamedTuple):
 class Step(t.NamedTuple):
     """One removal of a plan, with what it will do and what must still hold right before it.
 
-    ``references`` are the image's at that point, ``holders`` the IDs of its containers, ``releases`` what each deletion
-    of the effect sets free.
+    ``references`` are the image's at that point, ``releases`` what each deletion of the effect sets free.
     """
 
     candidate: Candidate
     effect: Effect
     references: tuple[Reference, ...]
-    holders: frozenset[str]
     releases: tuple[Release, ...]
 
 
@@ -139,7 +137,6 @@ class Simulation:
             candidate,
             effect,
             tuple(self.store.images[image_id].references),
-            frozenset(container.id for container in self.store.holders(image_id)),
             tuple(self._ledger.release(gone) for gone in effect.gone),
         )
         self.store.apply(effect)

@@ -113,9 +113,11 @@ def then(act, outcome):
     return both
 
 
-def start(name, of):
+def start(name, of, mounts=()):
     """Somebody else starts a container."""
-    return lambda engine: engine.containers.append({"Id": name * 8, "Names": ["/" + name], "ImageID": image_id(of)})
+    row = {"Id": name * 8, "Names": ["/" + name], "ImageID": image_id(of)}
+    row["Mounts"] = [{"Type": "image", "Name": source} for source in mounts]
+    return lambda engine: engine.containers.append(row)
 
 
 def error(status, text="the Engine's words"):
@@ -369,6 +371,7 @@ FORCED = [
     ("a container that the plan knew", {}, [container("job", of="b1")], [DONE]),
     ("a container that came after planning", {"containers": start("late", of="b1")}, [], [SKIPPED]),
     ("a container of another image", {"containers": start("late", of="c1")}, [], [DONE]),
+    ("one that mounts an image", {"containers": start("late", of="c1", mounts=["x:1"])}, [], [SKIPPED]),
 ]
 
 

@@ -262,8 +262,6 @@ def test_a_step_tells_what_must_hold_right_before_it():
         ["app:1", "app:2"],
         ["app:2"],
     ]
-    forced = plan({"names": ["stopped:1"], "force": True})
-    assert forced.steps[0].holders == {container("job", of="c2").id}
 
 
 def test_on_the_containerd_store_a_digest_stands_for_every_tag_of_its_repository():
