@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 # Environments are made once; new pins make them anew.
 NOX := $(BIN)/nox -R
 
-LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-lint build-import-check
+LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-lint execution-environment build-import-check
 
 # Measuring coverage makes it many times slower.
 TIMED := tests/unit/plugins/module_utils/test__policy_plan.py::test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time

@@ -60,6 +60,15 @@ def changelog(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint-changelog-yaml", "--strict", "changelogs/changelog.yaml")
 
 
+@nox.session(name="execution-environment")
+def execution_environment(session: nox.Session) -> None:
+    """Let ansible-builder make the build context of the execution environment; building it needs a base image."""
+    session.install("ansible-builder")
+    context = Path(session.create_tmp(), "context")
+    definition = Path("extensions", "ee", "execution-environment.yml")
+    session.run("ansible-builder", "create", "--file", str(definition), "--context", str(context))
+
+
 @nox.session(python=False)
 @nox.parametrize("core", CORES, ids=CORES)
 def sanity(session: nox.Session, core: str) -> None:
