@@ -79,7 +79,7 @@ class Reference(t.NamedTuple):
     def familiar_name(self) -> str:
         """The repository as the Engine prints it: ``redis``."""
         if self.domain != _DEFAULT_DOMAIN:
-            return self.name
+            return f"{self.domain}/{self.path}"
         if self.path.startswith(_OFFICIAL_PREFIX) and self.path.count("/") == 1:
             return self.path[len(_OFFICIAL_PREFIX) :]
         return self.path
@@ -87,12 +87,12 @@ class Reference(t.NamedTuple):
     @property
     def full(self) -> str:
         """The whole reference in full. The Engine sorts an image's references by this string."""
-        return self.name + self._suffix
+        return self.name + self.suffix
 
     @property
     def familiar(self) -> str:
         """The whole reference as the Engine prints it."""
-        return self.familiar_name + self._suffix
+        return self.familiar_name + self.suffix
 
     @property
     def end_of_words(self) -> int:
@@ -100,7 +100,8 @@ class Reference(t.NamedTuple):
         return len(self.familiar) - (len(self.digest.partition(":")[2]) if self.digest is not None else 0)
 
     @property
-    def _suffix(self) -> str:
+    def suffix(self) -> str:
+        """What stands behind the repository: ``:alpine``, ``@sha256:…``."""
         return (f":{self.tag}" if self.tag is not None else "") + (f"@{self.digest}" if self.digest is not None else "")
 
     def without_tag(self) -> Reference:
@@ -170,7 +171,7 @@ class Pattern(t.NamedTuple):
     def matches(self, reference: Reference) -> bool:
         """Whether this selects the reference: by its familiar form, and for a glob by its familiar name too."""
         if self.is_glob:
-            return self._matches_glob(reference.familiar, reference.familiar_name)
+            return self._matches_glob(reference.familiar_name, reference)
         found = self.regex.search(reference.familiar)
         # A digest's digits are no name: what matches nothing but some of them was not meant.
         return found is not None and found.start() < reference.end_of_words
@@ -181,15 +182,16 @@ class Pattern(t.NamedTuple):
         A digest's digits count, and a pattern that spells the default registry out is compared with the full form.
         """
         if self.is_glob:
-            texts = [reference.familiar, reference.familiar_name]
-            return self._matches_glob(
-                *texts, *([reference.full, reference.name] if self._spells_default_domain else [])
+            return self._matches_glob(reference.familiar_name, reference) or (
+                self._spells_default_domain and self._matches_glob(reference.name, reference)
             )
         texts = [reference.familiar] + ([reference.full] if self._spells_default_domain else [])
         return any(self.regex.search(text) for text in texts)
 
-    def _matches_glob(self, *texts: str) -> bool:
-        return any(self.regex.match(text) for text in texts)
+    def _matches_glob(self, name: str, reference: Reference) -> bool:
+        # Hosts have tens of thousands of references: the name is put together once for both comparisons.
+        match = self.regex.match
+        return match(name + reference.suffix) is not None or match(name) is not None
 
     @property
     def _spells_default_domain(self) -> bool:

@@ -238,7 +238,10 @@ def newest_first(images: Iterable[Image]) -> list[Image]:
 
 def first_match(patterns: Iterable[Pattern], reference: Reference) -> Pattern | None:
     """The first pattern that selects this reference."""
-    return next((pattern for pattern in patterns if pattern.matches(reference)), None)
+    for pattern in patterns:
+        if pattern.matches(reference):
+            return pattern
+    return None
 
 
 def is_dangling(image: Image, snapshot: Snapshot) -> bool:

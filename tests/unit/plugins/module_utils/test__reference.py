@@ -382,6 +382,7 @@ def test_a_glob_matches_as_gos_path_match(pattern, text):
 
         familiar = text
         familiar_name = text
+        suffix = ""
 
     assert Pattern.glob(pattern).matches(Named) is match_as_go_does(pattern, text)
 
@@ -391,5 +392,6 @@ def test_a_quoted_glob_is_taken_literally(text):
     class Named:
         familiar = text
         familiar_name = text
+        suffix = ""
 
     assert Pattern.glob("".join("\\" + char for char in text)).matches(Named)
