@@ -63,7 +63,8 @@ test-role: venv ## Run the role and the playbooks on the real engines of the lab
 
 .PHONY: test-molecule
 test-molecule: venv ## Run the Molecule scenarios of the role, over SSH on the hosts of the lab (root or sudo).
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all $(MOLECULE_OPTIONS)
+	@# What an earlier run left half-way counts as prepared.
+	export PATH="$(CURDIR)/$(BIN):$$PATH"; molecule reset --all && molecule test --all $(MOLECULE_OPTIONS)
 
 .PHONY: test-matrix
 test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
