@@ -112,8 +112,10 @@ class StoreModel:
 
     def holders(self, image_id: str) -> tuple[Container, ...]:
         """The containers that use this image in either way."""
-        users, mounters = self.users(image_id), self.mounters(image_id)
-        return users + tuple(container for container in mounters if container not in users) if mounters else users
+        users = self.users(image_id)
+        if not self._mounters:
+            return users
+        return users + tuple(container for container in self.mounters(image_id) if container not in users)
 
     def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
         """What the Engine would do with this removal now. Changes nothing."""

