@@ -43,7 +43,7 @@ demo: venv ## Remove images from a private Engine before your eyes: check mode, 
 	@demo/run
 
 .PHONY: test
-test: test-unit test-engines ## Run the unit tests, then the tests on real engines (root or sudo).
+test: test-unit test-engines test-role test-molecule ## Run all tests: without an Engine, then on real ones (root or sudo).
 
 .PHONY: test-unit
 test-unit: venv ## Run the unit tests (seconds, no Engine).
