@@ -87,7 +87,7 @@ def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outco
     """Carry a plan out, step by step; what fails is told, and the rest goes on, unless the Engine is lost."""
     steps: list[StepOutcome] = []
     archived: dict[str, str] = {}
-    unsaved: dict[str, str] = {}
+    unsaved: dict[str, tuple[str, str]] = {}
     to_save = _targets_that_go(plan) if archive is not None else {}
     lost = ""
     for step in plan.steps:
@@ -100,9 +100,10 @@ def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outco
             try:
                 archived[image_id] = archive.save(image_id, to_save[image_id])
             except NotArchived as exc:
-                unsaved[image_id] = str(exc)
+                unsaved[image_id] = _why_unsaved(step, plan, engine, str(exc))
         if image_id in unsaved:
-            steps.append(StepOutcome(step, FAILED, reason=unsaved[image_id], as_planned=False))
+            status, reason = unsaved[image_id]
+            steps.append(StepOutcome(step, status, reason=reason, as_planned=False))
             continue
         try:
             steps.append(_run(step, plan, engine))
@@ -110,6 +111,15 @@ def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outco
             lost = str(exc)
             steps.append(StepOutcome(step, FAILED, reason=lost, as_planned=False))
     return Outcome(plan, tuple(steps), None if archive is None else tuple(archived.items()))
+
+
+def _why_unsaved(step: Step, plan: Plan, engine: Engine, reason: str) -> tuple[str, str]:
+    """The status and the reason of an image that could not be saved: what is gone or changed by now is no failure."""
+    try:
+        status, change = _verify(step, plan, engine)
+    except (EngineError, EngineUnavailable):
+        return FAILED, reason
+    return (status, change) if status else (FAILED, reason)
 
 
 def _targets_that_go(plan: Plan) -> dict[str, tuple[Reference, ...]]:
@@ -174,8 +184,8 @@ def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:
     store = plan.snapshot.engine.store
     if _comparable(parse_references(raw, store)[0], store) != _comparable(step.references, store):
         return SKIPPED, "the image's references changed after planning"
-    if plan.force:
-        # Without force the Engine itself refuses for a container; with it, nothing else would.
+    if plan.force or (plan.spares_names_in_use and not step.effect.deleted):
+        # Without force the Engine itself refuses to delete what a container uses, but lets its names go.
         planned = {container.id for container in plan.snapshot.containers}
         for container in (parse_container(entry) for entry in engine.list_containers()):
             # What a new container mounts is told by name only: it may be this image.

@@ -73,6 +73,7 @@ class Plan:
     """What a task will do. Feeds check mode, the real run, the diff and the report alike.
 
     ``verdicts`` are those of images that no step changes. ``refusal`` is why nothing is done at all.
+    ``spares_names_in_use`` is whether an image that a container came to use after planning keeps its names too.
     """
 
     snapshot: Snapshot
@@ -84,6 +85,7 @@ class Plan:
     force: bool = False
     prune_parents: bool = True
     skip_conflicts: bool = False
+    spares_names_in_use: bool = False
 
 
 class Simulation:

@@ -295,9 +295,9 @@ def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, 
     steps: list[Step] = []
     for wanted in ordered:
         kept = list(wanted.kept)
-        needless = _needless(wanted, goal, tally)
+        needless = _needless(wanted, goal, tally, simulation)
         for candidate in _with_what_is_left(wanted, simulation):
-            outcome = needless or _step(simulation, candidate, protection)
+            outcome = needless or _step(simulation, candidate, wanted, protection)
             if isinstance(outcome, Step):
                 steps.append(outcome)
                 for release in outcome.releases:
@@ -306,7 +306,15 @@ def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, 
                 kept.append((candidate.target, candidate.rule, outcome))
         if kept:
             verdicts[wanted.image.id] = _verdict(wanted.image, kept)
-    return PolicyPlan(snapshot, tuple(steps), verdicts=verdicts, skip_conflicts=True, goal=goal, freed=tally.bytes)
+    return PolicyPlan(
+        snapshot,
+        tuple(steps),
+        verdicts=verdicts,
+        skip_conflicts=True,
+        spares_names_in_use=True,
+        goal=goal,
+        freed=tally.bytes,
+    )
 
 
 def _with_what_is_left(wanted: Wanted, simulation: Simulation) -> Iterator[Candidate]:
@@ -321,18 +329,20 @@ def _with_what_is_left(wanted: Wanted, simulation: Simulation) -> Iterator[Candi
         yield Candidate(Removal(wanted.image.id), wanted.image.id, wanted.rule_without_names)
 
 
-def _needless(wanted: Wanted, goal: Goal | None, tally: Tally) -> Reason | None:
+def _needless(wanted: Wanted, goal: Goal | None, tally: Tally, simulation: Simulation) -> Reason | None:
     """Why a target does not ask for this image."""
     if goal is None:
         return None
     if not wanted.goes_for_good:
         return Reason(TARGET, "as long as other references keep it, removing this one frees nothing")
+    if simulation.store.children.get(wanted.image.id):
+        return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
     if tally.bytes >= goal.needed:
         return Reason(TARGET, "the target cannot be measured" if goal.unknown else "the target is met without it")
     return None
 
 
-def _step(simulation: Simulation, candidate: Candidate, protection: Protection) -> Step | Reason | None:
+def _step(simulation: Simulation, candidate: Candidate, wanted: Wanted, protection: Protection) -> Step | Reason | None:
     """The step of a removal, or why it must not be, or ``None`` when an earlier one has done it already."""
     outcome = simulation.propose(candidate)
     if outcome is None:
@@ -341,7 +351,20 @@ def _step(simulation: Simulation, candidate: Candidate, protection: Protection) 
         return Reason(outcome.rule, outcome.reason)
     if isinstance(outcome, Conflict):
         return Reason(IN_USE if outcome.containers else "conflict", describe(outcome))
-    return _kept_parent(candidate, outcome, protection) or simulation.commit(candidate, outcome)
+    reason = _unselected_tag(candidate, outcome, wanted) or _kept_parent(candidate, outcome, protection)
+    return reason or simulation.commit(candidate, outcome)
+
+
+def _unselected_tag(candidate: Candidate, effect: Effect, wanted: Wanted) -> Reason | None:
+    """On the containerd store a digest takes every tag of its repository along: one that nothing selects keeps it."""
+    asked = candidate.removal.reference
+    if asked is None or asked.tag is not None:
+        return None
+    selected = {other.removal.reference for other in wanted.candidates}
+    for _owner, reference in effect.untagged:
+        if reference.tag is not None and reference not in selected:
+            return Reason("none", f"on this store {reference.familiar} would go with it, and nothing selects that one")
+    return None
 
 
 def _kept_parent(candidate: Candidate, effect: Effect, protection: Protection) -> Reason | None:

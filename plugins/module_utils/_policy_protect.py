@@ -207,19 +207,25 @@ def _time(image: Image, by: str, evidence: Evidence) -> float | None:
 def _keep_newest(
     protection: Protection, snapshot: Snapshot, keep: Keep, evidence: Evidence, uses: Mapping[str, Use]
 ) -> None:
-    """The newest distinct images of each repository; those in use stay anyway and are not counted."""
+    """The newest distinct images of each repository.
+
+    Those in use stay anyway and are not counted. One that is as new as those counted keeps all its names, as they do.
+    """
     rule = f"keep.newest: {keep.newest}"
     for name, images in _by_repository(snapshot.images).items():
-        unused = [image for image in images if image.id not in uses]
-        dated = [image for image in unused if _has_rank(image, keep, evidence)]
-        for image in unused if len(dated) < len(unused) else ():
+        dated = [image for image in images if _has_rank(image, keep, evidence)]
+        for image in images if len(dated) < len(images) else ():
             if not _has_rank(image, keep, evidence):
                 reason = Reason(rule, "its creation date tells no age, so that it may be one of the newest")
                 _keep_in_repository(protection, image, name, reason)
         keyed = sorted(
             ((newest_key(image, name, keep.newest_by, evidence), image) for image in dated), key=_key, reverse=True
         )
-        for number, (_rank, image) in enumerate(keyed[: keep.newest], start=1):
+        left = keep.newest or 0
+        for number, (_rank, image) in enumerate(keyed, start=1):
+            if not left:
+                break
+            left -= image.id not in uses
             familiar = next(ref.familiar_name for ref in image.references if ref.name == name)
             reason = Reason(rule, f"by {_RANKED[keep.newest_by]} it is number {number} of {familiar}")
             _keep_in_repository(protection, image, name, reason)

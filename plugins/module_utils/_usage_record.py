@@ -63,7 +63,7 @@ class UsageRecord:
 
 def load(path: str, engine_id: str) -> tuple[UsageRecord, str | None]:
     """The record of an Engine, and a warning when it cannot be used."""
-    content, warning = _read(path)
+    content, warning, _is_newer = _read(path)
     return _record(content, engine_id), warning
 
 
@@ -77,8 +77,8 @@ def save(path: str, engine_id: str, record: UsageRecord, now: float) -> str | No
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
         with _locked(path):
-            content, warning = _read(path)
-            if warning is not None and "newer" in warning:
+            content, warning, is_newer = _read(path)
+            if is_newer:
                 return warning
             _write(path, _updated(content, engine_id, record, now))
     except OSError as exc:
@@ -91,7 +91,8 @@ def remember(path: str, engine_id: str, record: UsageRecord, now: float, check_m
     return None if check_mode else save(path, engine_id, record, now)
 
 
-def _read(path: str) -> tuple[dict[str, t.Any], str | None]:
+def _read(path: str) -> tuple[dict[str, t.Any], str | None, bool]:
+    """What the file holds, a warning when it cannot be used, and whether that is because of a newer format."""
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
@@ -99,17 +100,18 @@ def _read(path: str) -> tuple[dict[str, t.Any], str | None]:
         if version == _FORMAT:
             for engine in content["engines"].values():
                 _sightings(engine["images"])
-                float(engine["updated"])
-            return t.cast("dict[str, t.Any]", content), None
+                engine["updated"] = float(engine["updated"])
+            return t.cast("dict[str, t.Any]", content), None, False
     except FileNotFoundError:
-        return {}, f"there is no usage record {path} yet: an image counts as used from when it was first seen"
+        return {}, f"there is no usage record {path} yet: an image counts as used from when it was first seen", False
     except OSError as exc:
-        return {}, f"the usage record {path} cannot be read: {exc.strerror or exc}"
+        return {}, f"the usage record {path} cannot be read: {exc.strerror or exc}", False
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        return {}, f"the usage record {path} is damaged: every image counts as first seen now"
+        return {}, f"the usage record {path} is damaged: every image counts as first seen now", False
     return (
         {},
         f"the usage record {path} has the format {version!r} of a newer version of this collection, and is not used",
+        True,
     )
 
 

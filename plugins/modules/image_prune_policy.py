@@ -52,6 +52,8 @@ options:
             V(redis) is every reference of that repository, V(ci/*:pr-*) every tag that begins so. C(*) and C(?) do not
             match a slash.
           - They also select references of an image in use, other than those by which containers use it.
+          - On the containerd store, the removal of a digest takes every tag of its repository along. There, a digest goes only
+            if all of these tags are selected too.
         type: list
         elements: str
       use_regex:
@@ -83,6 +85,7 @@ options:
       newest:
         description:
           - So many images of each repository. Several tags on one image count once, and images in use are kept on top.
+          - An image in use that is newer than one of them keeps all its references in the repository, not only those in use.
           - When two images are equally new, the one with the greater ID counts as newer.
         type: int
       newest_by:
@@ -155,7 +158,7 @@ options:
     description:
       - Remove no more than is needed. The plan ends as soon as the bytes that it frees for certain meet the target.
       - Without it, everything goes that O(remove) selects and O(keep) does not keep.
-      - With it, an image goes only if all of its references do, because anything else would free nothing.
+      - With it, an image goes only if all of its references do, and none of its child images stays, because anything else would free nothing.
       - The bytes foretold are a lower bound unless O(layers=true) makes them exact, so that more may go than was needed.
       - A target that cannot be met is no failure. The result and a warning tell what was reached.
     type: dict

@@ -20,7 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     InvalidRequest,
     NotArchived,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._execute import FAILED, execute, predict
+from ansible_collections.imagewarden.docker.plugins.module_utils._execute import FAILED, GONE, SKIPPED, execute, predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._plan import plan_removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, GRAPHDRIVER, EngineFacts
@@ -239,3 +239,29 @@ def test_an_image_that_could_not_be_saved_is_not_removed(folder):
     assert [step.status for step in outcome.steps] == [FAILED, FAILED]
     assert "could not be saved" in outcome.failures[0].reason
     assert (len(engine.asked), engine.removed, outcome.archived) == (1, [], ())
+
+
+LOST = [
+    # what an inspection tells after the image could not be saved, the status of its steps
+    ("the image is gone", None, GONE),
+    ("the tag moved", {"Id": "sha256:b", "RepoTags": list(TAGS)}, SKIPPED),
+    ("the Engine does not say", EngineError(500, "no"), FAILED),
+    ("the Engine went away", EngineUnavailable("no"), FAILED),
+]
+
+
+@pytest.mark.parametrize(("answer", "status"), [row[1:] for row in LOST], ids=[row[0] for row in LOST])
+def test_an_image_that_could_not_be_saved_for_it_changed_after_planning_is_told_as_such(
+    folder, monkeypatch, answer, status
+):
+    engine = FakeEngine(b"", error=EngineError(404, "No such image"))
+
+    def inspect_image(name):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(engine, "inspect_image", inspect_image)
+    outcome = execute(plan_of(*TAGS), engine, Archive.at(str(folder), engine))
+    assert [step.status for step in outcome.steps] == [status, status]
+    assert (engine.removed, outcome.archived) == ([], ())

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import Evidence
 from ansible_collections.imagewarden.docker.plugins.module_utils._execute import (
     DONE,
     FAILED,
@@ -18,6 +19,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._execute import
     predict,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._plan import plan_removal
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy_plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._report import report
 from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, GRAPHDRIVER
@@ -387,6 +390,25 @@ def test_with_force_a_container_that_came_after_planning_still_keeps_the_image(s
 def test_without_force_the_engine_is_not_asked_for_containers_again():
     _outcome, engine = run({"names": ["b:1"]})
     assert engine.requests == ["inspect b:1", "remove b:1"]
+
+
+STARTED = [
+    # what the containers' listing tells right before a name goes, the statuses of a:1 and a:2
+    ("nothing new", {}, [DONE, DONE]),
+    ("a container of the image", {"containers": start("late", of="a1")}, [SKIPPED, SKIPPED]),
+    ("a container of another image", {"containers": start("late", of="c1")}, [DONE, DONE]),
+]
+
+
+@pytest.mark.parametrize(("script", "statuses"), cells(STARTED), ids=ids(STARTED))
+def test_a_policy_leaves_the_names_of_an_image_that_a_container_came_to_use(script, statuses):
+    host = snapshot(*HOST)
+    plan = plan_policy(host, Policy.parse({"remove": {"patterns": ["a"]}}), Evidence(now=0.0))
+    engine = FakeEngine(host, script)
+    assert [step.status for step in execute(plan, engine).steps] == statuses
+    # What is to be deleted is the Engine's to refuse.
+    assert engine.requests.count("containers") == 1
+    assert (A in engine.images) == (SKIPPED in statuses)
 
 
 UNFORESEEN = [

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -20,6 +21,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy_plan im
     order,
     plan_policy,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._report import report
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
     CONTAINERD,
@@ -236,6 +238,24 @@ def test_images_in_use_are_kept_on_top_of_the_newest():
     assert going(planned({"remove": ALL, "keep": {"newest": 2}}, *APP, running)) == ["app:1.8"]
 
 
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [("ab", ["app:1.8", "app:1.9"]), ("a9", ["app:1.10", "app:1.8", "app:stale"])],
+    ids=["as new as the newest", "older than the newest"],
+)
+def test_an_image_in_use_that_is_among_the_newest_keeps_all_its_names(used, expected):
+    names = {"ab": "app:latest", "a9": "app:stale"}
+    host = [
+        dataclasses.replace(part, references=(*part.references, Reference.parse(names[used])))
+        if part.id == image_id(used)
+        else part
+        for part in APP
+    ]
+    shown = next(part for part in APP if part.id == image_id(used)).references[0].familiar
+    params = {"remove": {"patterns": ["app"]}, "keep": {"newest": 1}}
+    assert going(planned(params, *host, container("c", of=used, image=shown))) == expected
+
+
 def test_several_tags_of_one_image_count_once():
     tags = image("a1", "app:3", "app:latest", "app:3.0", created=aged(1))
     assert going(planned({"remove": ALL, "keep": {"newest": 2}}, tags, *APP)) == ["app:1.10", "app:1.8", "app:1.9"]
@@ -371,6 +391,30 @@ def test_the_digest_of_a_repository_that_stays_keeps_its_last_tag():
     assert going(plan) == []
 
 
+DIGEST = digest_reference("a", "a1")
+DIGESTS = [
+    # the names of an image, the patterns, what goes
+    ("a tag that nothing selects", ["a:1", "b:1", DIGEST], ["a@*"], {GRAPHDRIVER: [DIGEST], CONTAINERD: []}),
+    ("a tag that is selected too", ["a:1", "b:1", DIGEST], ["a"], {store: ["a:1", DIGEST] for store in STORES}),
+    ("no tag", ["b:1", DIGEST], ["a@*"], {store: [DIGEST] for store in STORES}),
+]
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns", "expected"), [row[1:] for row in DIGESTS], ids=[row[0] for row in DIGESTS]
+)
+@pytest.mark.parametrize("store", STORES)
+def test_a_digest_takes_no_tag_along_that_nothing_selects(names, patterns, expected, store):
+    plan = planned({"remove": {"patterns": patterns}}, image("a1", *names), store=store)
+    assert going(plan) == expected[store]
+
+
+def test_a_digest_that_stays_for_a_tag_says_so():
+    plan = planned({"remove": {"patterns": ["a@*"]}}, image("a1", "a:1", DIGEST), store=CONTAINERD)
+    reason = f"{DIGEST}: on this store a:1 would go with it, and nothing selects that one"
+    assert verdict(plan, "a1") == ("kept", "none", f"remove.patterns: a@* selects it, but {reason}")
+
+
 DISK = FileSystem("/var/lib/docker", 1000, 900, 100, 1000, 100, 900)
 TARGETS = [
     ("the oldest until the size is met", {"total_size": "25"}, {"images_size": 38}, ["app:1.8", "app:1.9"]),
@@ -430,6 +474,19 @@ def test_a_target_leaves_alone_what_would_only_lose_a_name():
     both = image("a1", "app:0", "tool:0", created=aged(95), size=10)
     params = {"remove": {"patterns": ["app"]}, "target": {"total_size": "1"}}
     assert going(planned(params, both, evidence=evidence(images_size=10))) == []
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_target_leaves_an_image_alone_whose_children_stay(store):
+    parent = image("a1", "base:1", created=aged(95), size=10)
+    child = image("a2", "app:1", parent="a1", created=aged(90), size=20)
+    params = {"remove": ALL, "target": {"total_size": "1"}}
+    known = evidence(images_size=20)
+    plan = planned(params, parent, child, container("c", of="a2"), store=store, evidence=known, build_cache=NO_CACHE)
+    assert going(plan) == []
+    reason = "remove.all_unused selects it, but as long as its child images keep its layers, removing it frees nothing"
+    assert verdict(plan, "a1") == ("kept", "target", reason)
+    assert "base:1" in going(planned(params, parent, child, store=store, evidence=known, build_cache=NO_CACHE))
 
 
 def test_an_image_of_unknown_age_is_never_the_oldest():

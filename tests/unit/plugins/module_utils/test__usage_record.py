@@ -33,6 +33,7 @@ DAMAGED = [
     ("times that are none", '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": {"a": ["x", null]}}}}'),
     ("too few times", '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": {"a": []}}}}'),
     ("images in a list", '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": []}}}'),
+    ("a time of the run that is none", '{"version": 1, "engines": {"x": {"updated": "y", "images": {}}}}'),
     ("binary", "\x00\x01"),
 ]
 
@@ -92,6 +93,19 @@ def test_a_record_of_a_newer_version_is_left_alone(tmp_path):
     assert (record, "newer version" in warning) == (UsageRecord(), True)
     assert "newer version" in save(str(path), ENGINE, UsageRecord(), 10)
     assert path.read_text() == '{"version": 2}'
+
+
+def test_a_time_that_is_written_as_a_text_is_a_time(tmp_path):
+    path = tmp_path / "usage.json"
+    path.write_text('{"version": 1, "engines": {"other": {"updated": "9", "images": {}}}}')
+    assert save(str(path), ENGINE, UsageRecord(), 10) is None
+    assert sorted(json.loads(path.read_text())["engines"]) == [ENGINE, "other"]
+
+
+def test_the_name_of_the_file_does_not_matter(tmp_path):
+    path = str(tmp_path / "newer" / "usage.json")
+    assert save(path, ENGINE, UsageRecord({A: Sighting(1)}), 10) is None
+    assert load(path, ENGINE) == (UsageRecord({A: Sighting(1)}), None)
 
 
 def test_a_record_that_cannot_be_read_or_written_is_a_warning(tmp_path):
