@@ -27,8 +27,8 @@ options:
   excludes:
     description:
       - References that match one of these are never removed, whatever else selects them.
-      - One that spells the default registry out is compared with the full form of a reference too, so that V(redis:*) and
-        V(docker.io/library/redis:*) protect the same.
+      - One that spells the default registry out is compared with the full form of a reference too, so that V(redis:*),
+        V(docker.io/redis:*) and V(docker.io/library/redis:*) protect the same.
     type: list
     elements: str
     default: []

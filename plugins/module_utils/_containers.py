@@ -393,7 +393,7 @@ class _Tags:
 def commit_reference(repository: str, component: str, now: float) -> Reference:
     """``REPOSITORY/NAME:TIMESTAMP``, with the time in UTC as a tag can hold it."""
     time = datetime.datetime.fromtimestamp(now, datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return Reference.parse(f"{repository}/{component}:{time}")
+    return parse_all("commit_to", Reference.parse, [f"{repository}/{component}:{time}"])[0]
 
 
 def _component(name: str) -> str:

@@ -179,14 +179,15 @@ class Pattern(t.NamedTuple):
     def protects(self, reference: Reference) -> bool:
         """Like :meth:`matches`, but a rule that keeps must not miss for a spelling.
 
-        A digest's digits count, and a pattern that spells the default registry out is compared with the full form.
+        A digest's digits count, and a pattern that spells the default registry out is compared with the full form too,
+        with and without ``library``.
         """
+        names = [reference.familiar_name]
+        if self._spells_default_domain and reference.domain == _DEFAULT_DOMAIN:
+            names += [reference.name, f"{_DEFAULT_DOMAIN}/{reference.familiar_name}"]
         if self.is_glob:
-            return self._matches_glob(reference.familiar_name, reference) or (
-                self._spells_default_domain and self._matches_glob(reference.name, reference)
-            )
-        texts = [reference.familiar] + ([reference.full] if self._spells_default_domain else [])
-        return any(self.regex.search(text) for text in texts)
+            return any(self._matches_glob(name, reference) for name in names)
+        return any(self.regex.search(name + reference.suffix) for name in names)
 
     def _matches_glob(self, name: str, reference: Reference) -> bool:
         # Hosts have tens of thousands of references: the name is put together once for both comparisons.

@@ -120,7 +120,7 @@ options:
       patterns:
         description:
           - References that match one of these globs. They are compared with the short form of a reference, and with the
-            full one if they spell V(docker.io) out.
+            full one if they spell V(docker.io) out, with or without C(library).
         type: list
         elements: str
       use_regex:

@@ -228,6 +228,12 @@ def test_refused_before_any_request(options, message):
     assert message in str(raised.value)
 
 
+def test_a_name_that_is_too_long_to_be_committed_to_is_refused():
+    long = container("x" * 150, "a1")
+    with pytest.raises(InvalidRequest, match=r"commit_to: .* longer than 255"):
+        plan(snapshot(*IMAGES, long), patterns=["x*"], commit_to="r.io/" + "a" * 150)
+
+
 def test_an_ambiguous_container_id_lists_the_candidates():
     rows = [container("one", "a1"), container("one-more", "a1")]
     with pytest.raises(InvalidRequest, match=r"one \(6f6e65000000\), one-more \(6f6e652d6d6f\)"):
