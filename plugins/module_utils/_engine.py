@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
@@ -41,6 +42,9 @@ HIGHEST_TESTED_API = (1, 51)
 _SHARED_SIZE_API = (1, 42)
 #: The listing tells what is unpacked on the containerd store from this version on.
 _MANIFESTS_API = (1, 47)
+#: An Engine of the 20.10 line refuses a second calculation at the same time: how often to ask, and the pause between.
+_ATTEMPTS = 10
+_PAUSE = 0.5
 #: Seconds that an Engine may take to make an archive.
 _SAVE_TIMEOUT = 3600
 
@@ -141,12 +145,23 @@ class DockerEngine:
 
     def _disk_usage(self) -> dict[str, t.Any] | None:
         """What BuildKit holds; older Engines cannot tell that alone, and tell shared sizes nowhere else."""
-        query = {"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {}
         try:
-            return t.cast("dict[str, t.Any]", self._get("/system/df", query=query))
-        except (EngineError, EngineUnavailable):
-            # An Engine refuses a second request at a time, and may be slow to add up volumes: only sizes are unknown then.
+            return self._add_up({"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {})
+        except EngineUnavailable:
+            # An Engine may be slow to add up volumes: only sizes are unknown then.
             return None
+
+    def _add_up(self, query: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+        """``GET /system/df``; ``None`` when the Engine cannot tell."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return t.cast("dict[str, t.Any]", self._get("/system/df", query=query))
+            except EngineError as exc:
+                if "already running" not in exc.explanation:
+                    return None
+                if attempt < _ATTEMPTS - 1:
+                    time.sleep(_PAUSE)
+        return None
 
     def _with_layers(self, image: Image) -> Image | None:
         """With its layers; ``None`` when the image went in the meantime."""

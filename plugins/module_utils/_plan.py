@@ -16,6 +16,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._selection impo
     Candidate,
     Request,
     Selection,
+    find_compared,
     select,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, Snapshot, after_results
@@ -174,7 +175,11 @@ class Simulation:
 
 
 def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
-    """The plan of a task of ``image_remove``. Raises ``InvalidRequest`` for an ambiguous short ID."""
+    """The plan of a task of ``image_remove``. Raises ``InvalidRequest`` for an ambiguous short ID.
+
+    ``filters.before`` and ``since`` raise it too when an earlier task removes the image that they name.
+    """
+    find_compared(snapshot, request.engine_filters, "filters")
     selection = select(snapshot, request, now)
     simulation = Simulation(
         snapshot,

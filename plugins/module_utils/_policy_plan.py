@@ -121,7 +121,7 @@ def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
     protection = protect(snapshot, policy, evidence, uses)
     wanted = select(snapshot, policy, protection, uses)
     ordered = order(snapshot, policy.target, evidence)
-    goal = None if policy.target is None else goal_of(policy.target, evidence)
+    goal = None if policy.target is None else goal_of(policy.target, evidence, snapshot)
     plan = take(snapshot, [wanted[image.id] for image in ordered if image.id in wanted], protection, goal)
     breach = breach_of(plan, policy.guard)
     return plan if breach is None else _refused(plan, breach)
@@ -237,8 +237,13 @@ def order_key(image: Image, target: Target | None, evidence: Evidence) -> tuple[
     return (created is None, created or 0.0, image.id)
 
 
-def goal_of(target: Target, evidence: Evidence) -> Goal:
-    """How many bytes must go to meet the limits of a target."""
+def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
+    """How many bytes must go to meet the limits of a target.
+
+    Without the build cache nothing is known to be set free, and every candidate would go before a limit is met.
+    """
+    if snapshot.build_cache is None:
+        return Goal(0.0, "what the build cache holds")
     needed = 0.0
     unknown = []
     if target.total_size is not None:

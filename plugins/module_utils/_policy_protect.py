@@ -20,7 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy import 
     VERSION,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Finder
+from ansible_collections.imagewarden.docker.plugins.module_utils._selection import find_compared
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import UNKNOWN_MOUNT, mounters_by_image
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
@@ -122,6 +122,9 @@ def _use(image: Image, names: Sequence[tuple[Container, str]]) -> Use:
         # A name that moved on, or an ID: nobody can tell which reference the container needs.
         is_certain = is_certain and bool(found)
         used.update(found)
+    # A digest that came with a used tag goes or stays by what other references there are: it stays with the tag.
+    repositories = {ref.name for ref in used}
+    used.update(ref for ref in image.references if ref.tag is None and ref.name in repositories)
     ordered = sorted(
         containers.values(), key=lambda container: (not container.is_running, container.name, container.id)
     )
@@ -148,15 +151,9 @@ def _keep_what_is_used(protection: Protection, snapshot: Snapshot, uses: Mapping
 
 def _keep_anchors(protection: Protection, snapshot: Snapshot, policy: Policy) -> None:
     """What others are compared with stays, so that the next run can compare too."""
-    if not policy.remove.anchors:
-        return
-    finder = Finder(snapshot)
     images = {image.id: image for image in snapshot.images}
-    for selector, name in policy.remove.anchors.items():
-        found = finder.find(name)
-        if found is None:
-            continue
-        reason = Reason(f"remove.{selector}: {name}", "other images are compared with it")
+    for rule, found in find_compared(snapshot, policy.engine_filters, "remove"):
+        reason = Reason(rule, "other images are compared with it")
         if found.reference in images[found.image_id].references:
             protection.keep_reference(found.reference, reason)
         else:

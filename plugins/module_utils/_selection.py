@@ -163,6 +163,13 @@ class Request:
         return self.filters.for_engine if self.filters is not None else {}
 
 
+class Compared(t.NamedTuple):
+    """An image that others are compared with, and the rule that says so."""
+
+    rule: str
+    found: Removal
+
+
 class Selection(t.NamedTuple):
     """What a request means on a snapshot. ``kept`` are images that it names but its filters reject, with the reason."""
 
@@ -229,6 +236,22 @@ def _ids_last(candidates: Sequence[Candidate]) -> list[Candidate]:
         for i, c in enumerate(unique)
     }
     return sorted(unique, key=lambda c: (order[c.removal], c.removal.reference is None))
+
+
+def find_compared(snapshot: Snapshot, anchors: Mapping[str, Sequence[str]], option: str) -> list[Compared]:
+    """The images that others are compared with. The Engine has found them, but an earlier task may remove one.
+
+    Raises :class:`InvalidRequest` then, as the real run does.
+    """
+    finder = Finder(snapshot)
+    compared = []
+    for key, names in anchors.items():
+        for name in names:
+            found = finder.find(name)
+            if found is None:
+                raise InvalidRequest(f"{option}.{key}: {name!r} names no image here: an earlier task removes it")
+            compared.append(Compared(f"{option}.{key}: {name}", found))
+    return compared
 
 
 def newest_first(images: Iterable[Image]) -> list[Image]:

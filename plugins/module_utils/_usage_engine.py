@@ -8,11 +8,9 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import DockerEngine
-from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
     Snapshot,
     parse_containers,
@@ -32,9 +30,6 @@ if t.TYPE_CHECKING:
 _COUNTING_API = (1, 52)
 #: From this version on, it can be asked for a part (``type``).
 _TYPE_API = (1, 42)
-#: An Engine of the 20.10 line refuses a second calculation at the same time: how often to ask, and the pause between.
-_ATTEMPTS = 10
-_PAUSE = 0.5
 
 
 class UsageEngine(DockerEngine):
@@ -57,15 +52,8 @@ class UsageEngine(DockerEngine):
         return self._read_disk_usage({"type": "image"} if self.api >= _TYPE_API else {})
 
     def _read_disk_usage(self, query: Mapping[str, t.Any]) -> DiskUsage | None:
-        for attempt in range(_ATTEMPTS):
-            try:
-                return parse_disk_usage(self._get("/system/df", query=query))
-            except EngineError as exc:
-                if "already running" not in exc.explanation:
-                    return None
-                if attempt < _ATTEMPTS - 1:
-                    time.sleep(_PAUSE)
-        return None
+        raw = self._add_up(query)
+        return None if raw is None else parse_disk_usage(raw)
 
     def read_moments(self, snapshot: Snapshot) -> Moments:
         """When images were tagged, and containers started and finished: a request for each of them."""

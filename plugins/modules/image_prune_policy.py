@@ -160,6 +160,7 @@ options:
       - Without it, everything goes that O(remove) selects and O(keep) does not keep.
       - With it, an image goes only if all of its references do, and none of its child images stays, because anything else would free nothing.
       - The bytes foretold are a lower bound unless O(layers=true) makes them exact, so that more may go than was needed.
+      - When the Engine does not tell what its build cache holds, nothing is known to be set free, and nothing goes.
       - A target that cannot be met is no failure. The result and a warning tell what was reached.
     type: dict
     suboptions:

@@ -8,13 +8,18 @@ import json
 
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils import _engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import DockerEngine
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
     InvalidRequest,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    BuildCache,
+)
 
 from .builders import image_id
 
@@ -191,10 +196,17 @@ def test_engine_20_leaves_hidden_parents_out_of_its_shared_sizes():
 @pytest.mark.parametrize(
     "failure", [EngineError(409, "a disk usage operation is already running"), EngineUnavailable("slow")]
 )
-def test_sizes_are_unknown_when_the_engine_does_not_add_up(failure):
+def test_sizes_are_unknown_when_the_engine_does_not_add_up(failure, monkeypatch):
+    monkeypatch.setattr(_engine, "_PAUSE", 0)
     snapshot = DockerEngine(transport({"/images/json": [row("a1")], "/system/df": failure}, newest="1.41")).read()
     assert [entry.shared_size for entry in snapshot.images] == [None]
     assert snapshot.build_cache is None
+
+
+def test_the_engine_is_asked_again_while_it_adds_up_for_somebody_else():
+    busy = [EngineError(409, "a disk usage operation is already running")]
+    answers = {"/images/json": [row("a1")], "/system/df": lambda query: busy.pop() if busy else {"BuildCache": []}}
+    assert DockerEngine(transport(answers, newest="1.41")).read().build_cache == BuildCache()
 
 
 def test_what_the_engine_selects_is_in_the_snapshot():

@@ -256,6 +256,13 @@ def test_an_ambiguous_short_id_is_no_plan_at_all(store):
         plan({"names": ["app:1", "ab0"]}, image("ab01"), image("ab02"), image("a1", "app:1"), store=store)
 
 
+def test_what_an_earlier_task_removes_cannot_be_compared_with():
+    with pytest.raises(
+        InvalidRequest, match=r"filters\.before: 'gone:1' names no image here: an earlier task removes it"
+    ):
+        plan({"filters": {"before": "gone:1"}}, image("a1", "app:1"))
+
+
 def test_a_step_tells_what_must_hold_right_before_it():
     made = plan({"names": ["app:1", "app:2"]}, image("a1", "app:1", "app:2"), container("x", of="b1"))
     assert [[reference.familiar for reference in step.references] for step in made.steps] == [

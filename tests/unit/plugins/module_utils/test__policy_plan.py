@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._evidence import Answer, Evidence
 from ansible_collections.imagewarden.docker.plugins.module_utils._execute import predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Policy
@@ -305,7 +306,6 @@ def test_times_that_the_listing_does_not_tell_are_evidence(keep, expected):
 COMPARED = [
     ("by name", "app:1.10", ["app:1.11", "app:1.8", "app:1.9"]),
     ("by ID", image_id("a8"), ["app:1.10", "app:1.11", "app:1.9"]),
-    ("by a name that an earlier task removed", "gone:1", ["app:1.10", "app:1.11", "app:1.8", "app:1.9"]),
 ]
 
 
@@ -314,6 +314,20 @@ def test_what_others_are_compared_with_stays(name, expected):
     matched = {"before": frozenset([image_id("a8"), image_id("a9")])}
     params = {"remove": {"before": name, "patterns": ["app"]}}
     assert going(planned(params, *APP, matched_by_engine=matched)) == expected
+
+
+def test_what_an_earlier_task_removes_cannot_be_compared_with():
+    with pytest.raises(
+        InvalidRequest, match=r"remove\.since: 'gone:1' names no image here: an earlier task removes it"
+    ):
+        planned({"remove": {"since": "gone:1"}}, *APP)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_digest_stays_with_the_used_tag_that_it_came_with(store):
+    pulled = image("a1", "r.io/a:1", digest_reference("r.io/a", "d1"), "a:1")
+    user = container("c", of="a1", image="r.io/a:1")
+    assert going(planned({"remove": {"patterns": ["*", "*/*"]}}, pulled, user, store=store)) == ["a:1"]
 
 
 UNPUSHED = [
@@ -461,6 +475,13 @@ def test_a_plan_ends_as_soon_as_its_target_is_met(target, known, expected):
     used = {image.id: CREATED + n for n, image in enumerate(sorted(APP, key=lambda image: image.size != 10))}
     plan = planned({"remove": ALL, "target": target}, *APP, evidence=evidence(used=used, **known), build_cache=NO_CACHE)
     assert going(plan) == expected
+
+
+def test_nothing_goes_for_a_target_when_nothing_is_known_to_be_set_free():
+    target = {"disk_used_above": 85, "disk_used_below": 80}
+    plan = planned({"remove": ALL, "target": target}, *APP, evidence=evidence(file_system=DISK))
+    assert going(plan) == []
+    assert verdict(plan, "ab") == ("kept", "target", "remove.all_unused selects it, but the target cannot be measured")
 
 
 def test_what_a_target_did_not_need_stays_with_that_reason():
