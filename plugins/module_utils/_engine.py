@@ -42,7 +42,7 @@ HIGHEST_TESTED_API = (1, 51)
 _SHARED_SIZE_API = (1, 42)
 #: The listing tells what is unpacked on the containerd store from this version on.
 _MANIFESTS_API = (1, 47)
-#: An Engine of the 20.10 line refuses a second calculation at the same time: how often to ask, and the pause between.
+#: How often to ask an Engine that is busy, and the pause between, in seconds.
 _ATTEMPTS = 10
 _PAUSE = 0.5
 #: Seconds that an Engine may take to make an archive.
@@ -92,10 +92,10 @@ class DockerEngine:
             query["shared-size"] = 1
         if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
             query["manifests"] = 1
-        return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=query))
+        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/images/json", query))
 
     def list_containers(self) -> list[dict[str, t.Any]]:
-        return t.cast("list[dict[str, t.Any]]", self._get("/containers/json", query={"all": 1}))
+        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/containers/json", {"all": 1}))
 
     def read(
         self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False, option: str = "filters"
@@ -109,7 +109,7 @@ class DockerEngine:
         """
         store = self.facts.store
         listed = self.list_images()
-        dangling = self._list_matching({"dangling": ["true"]}) if store == CONTAINERD else []
+        dangling = self._list_dangling() if store == CONTAINERD else []
         disk_usage = self._disk_usage()
         images = parse_images(_with_shared_sizes(listed, disk_usage), dangling, store)
         containers = tuple(map(self._with_dated_mounts, parse_containers(self.list_containers())))
@@ -128,14 +128,13 @@ class DockerEngine:
             build_cache=parse_build_cache(disk_usage),
         )
 
-    def _list_matching(self, filters: Mapping[str, list[str]]) -> list[dict[str, t.Any]]:
-        query = {"all": 1, "filters": json.dumps(filters)}
-        return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=query))
+    def _list_dangling(self) -> list[dict[str, t.Any]]:
+        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/images/json", _matching({"dangling": ["true"]})))
 
     def _list_compared(self, key: str, names: tuple[str, ...], option: str) -> list[dict[str, t.Any]]:
         """The images created before or since others, which the Engine alone can compare exactly."""
         try:
-            return self._list_matching({key: list(names)})
+            return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=_matching({key: list(names)})))
         except EngineError as exc:
             if exc.status in (400, 404):
                 raise InvalidRequest(
@@ -153,15 +152,24 @@ class DockerEngine:
 
     def _add_up(self, query: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
         """``GET /system/df``; ``None`` when the Engine cannot tell."""
-        for attempt in range(_ATTEMPTS):
+        try:
+            return t.cast("dict[str, t.Any]", self._get_when_calm("/system/df", query))
+        except EngineError:
+            return None
+
+    def _get_when_calm(self, path: str, query: Mapping[str, t.Any]) -> t.Any:
+        """Ask again while something that is listed goes away, or while the Engine does the same for somebody else.
+
+        The containerd store answers 404 when an image goes under it. 20.10 refuses to add its disk usage up twice at a time.
+        """
+        for _attempt in range(_ATTEMPTS - 1):
             try:
-                return t.cast("dict[str, t.Any]", self._get("/system/df", query=query))
+                return self._get(path, query=query)
             except EngineError as exc:
-                if "already running" not in exc.explanation:
-                    return None
-                if attempt < _ATTEMPTS - 1:
-                    time.sleep(_PAUSE)
-        return None
+                if exc.status != 404 and "already running" not in exc.explanation:
+                    raise
+            time.sleep(_PAUSE)
+        return self._get(path, query=query)
 
     def _with_layers(self, image: Image) -> Image | None:
         """With its layers; ``None`` when the image went in the meantime."""
@@ -192,6 +200,10 @@ class DockerEngine:
             if exc.status == 404:
                 return None
             raise
+
+
+def _matching(filters: Mapping[str, list[str]]) -> dict[str, t.Any]:
+    return {"all": 1, "filters": json.dumps(filters)}
 
 
 def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:

@@ -124,7 +124,8 @@ class Simulation:
             return Verdict(KEPT, "it has a name that is no valid reference", "safety")
         outcome = self.store.predict(removal, self._force, self._prune_parents)
         if isinstance(outcome, Effect):
-            verdict = self._protected([reference for image_id, reference in outcome.untagged])
+            going = [reference for image_id, reference in outcome.untagged]
+            verdict = self._protected(going) if going != asked else None
             if verdict is not None:
                 return verdict
         if self._untag_only and (isinstance(outcome, Conflict) or self._takes_last_reference(image.id, outcome)):

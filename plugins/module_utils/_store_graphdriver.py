@@ -42,11 +42,11 @@ class GraphdriverStore(StoreModel):
             return Conflict(USED, forceable=True, containers=users)
         dropped = [target]
         left = [ref for ref in image.references if ref != target]
-        if target.digest is None and not any(ref.tag is not None and ref.name == target.name for ref in left):
+        siblings = [ref for ref in left if ref.path == target.path and ref.domain == target.domain]
+        if siblings and target.digest is None and all(ref.tag is None for ref in siblings):
             # The last tag of a repository takes that repository's digest references with it.
-            digests = [ref for ref in left if ref.name == target.name]
-            dropped += digests
-            left = [ref for ref in left if ref not in digests]
+            dropped += siblings
+            left = [ref for ref in left if ref not in siblings]
         untagged = tuple((image.id, ref) for ref in dropped)
         if left:
             return Effect(untagged)

@@ -39,7 +39,7 @@ class UsageEngine(DockerEngine):
         """Every image, intermediate ones too, and every container: one request each."""
         return Snapshot(
             engine=self.facts,
-            images=parse_images(self._get("/images/json", query={"all": 1}), (), self.facts.store),
+            images=parse_images(self._get_when_calm("/images/json", {"all": 1}), (), self.facts.store),
             containers=parse_containers(self.list_containers()),
         )
 

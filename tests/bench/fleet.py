@@ -111,7 +111,7 @@ def main() -> int:
         empty = measure(directory, options.forks, *common, "empty.json")
         cleanup = measure(directory, options.forks, *common, "-e", json.dumps(variables), "imagewarden.docker.cleanup")
         if cleanup.code:
-            print(cleanup.output[-3000:])
+            print(cleanup.output)
             return 1
         total = json.loads((directory / "reports" / "report.json").read_text())["total"]
     print(

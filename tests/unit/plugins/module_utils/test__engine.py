@@ -203,7 +203,18 @@ def test_sizes_are_unknown_when_the_engine_does_not_add_up(failure, monkeypatch)
     assert snapshot.build_cache is None
 
 
-def test_the_engine_is_asked_again_while_it_adds_up_for_somebody_else():
+def test_a_listing_is_asked_for_again_when_an_image_goes_under_it(monkeypatch):
+    monkeypatch.setattr(_engine, "_PAUSE", 0)
+    going = [EngineError(404, "content digest sha256:1234: not found")] * 3
+    answers = {"/images/json": lambda query: going.pop() if going else [row("a1")]}
+    assert [entry.id for entry in DockerEngine(transport(answers)).read().images] == [image_id("a1")]
+    answers = {"/images/json": EngineError(404, "content digest sha256:1234: not found")}
+    with pytest.raises(EngineError, match="content digest"):
+        DockerEngine(transport(answers)).read()
+
+
+def test_the_engine_is_asked_again_while_it_adds_up_for_somebody_else(monkeypatch):
+    monkeypatch.setattr(_engine, "_PAUSE", 0)
     busy = [EngineError(409, "a disk usage operation is already running")]
     answers = {"/images/json": [row("a1")], "/system/df": lambda query: busy.pop() if busy else {"BuildCache": []}}
     assert DockerEngine(transport(answers, newest="1.41")).read().build_cache == BuildCache()
