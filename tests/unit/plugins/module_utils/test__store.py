@@ -38,7 +38,7 @@ def test_an_image_mount(source, expected):
     assert mounters_by_image(snapshot(*IMAGES, container("other", of="abc2"), mounter)) == {expected: [mounter]}
 
 
-NAMED_TWICE = [*IMAGES, image("abd", digest_reference("app", "abd"))]
+NAMED_TWICE = [*IMAGES, image("abd", digest_reference("app", "abd")), image("e1", "aaa:1"), image("e2", "app2:1")]
 
 DATED_MOUNTS = [
     ("whose name moved, perhaps", "app:1", {"moved_mounts": {"app:1"}}, [UNKNOWN_MOUNT]),

@@ -228,6 +228,13 @@ REMOVALS = [
     ("dangling parents stay without pruning", CHAIN, "app:1", {"of": "c1", "prune": False}, (["app:1"], ["c1"])),
     ("a named parent stays", NAMED_PARENT, "app:1", {"of": "b1"}, (["app:1"], ["b1"])),
     (
+        "above a named parent, a dangling one stays too",
+        [dangling("a1"), image("b1", "base:1", parent="a1"), image("c1", "app:1", parent="b1")],
+        "app:1",
+        {"of": "c1"},
+        (["app:1"], ["c1"]),
+    ),
+    (
         "parents of a child with two records stay",
         [*CHAIN[:2], image("c1", "app:1", "app:2", parent="b1")],
         "c1",

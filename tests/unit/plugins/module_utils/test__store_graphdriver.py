@@ -62,7 +62,16 @@ SIBLINGS = [image("a1"), image("b1", "app:1", parent="a1"), image("c1", "app:2",
 EXITED, RUNNING = container("c", of="a1"), container("c", of="a1", state="running")
 PAUSED = container("c", of="a1", state="paused")
 
+ELSEWHERE = [f"{host}/app@{DIGEST.partition('@')[2]}" for host in ("a.io", "z.io")]
+
 REMOVALS = [
+    (
+        "digests of the same path on other registries stay",
+        [image("a1", "m.io/app:1", *ELSEWHERE)],
+        "m.io/app:1",
+        {},
+        (["m.io/app:1"], []),
+    ),
     ("one of two tags goes, the image stays", SHARED_TAGS, "app:1", {}, (["app:1"], [])),
     ("one of two tags goes while a container runs", [*SHARED_TAGS, RUNNING], "app:1", {}, (["app:1"], [])),
     ("the only tag takes the image", [image("a1", "app:1")], "app:1", {}, (["app:1"], ["a1"])),
