@@ -109,7 +109,7 @@ class DockerEngine:
         """
         store = self.facts.store
         listed = self.list_images()
-        dangling = self._list_dangling() if store == CONTAINERD else []
+        dangling = self._list_matching({"dangling": ["true"]}) if store == CONTAINERD else []
         disk_usage = self._disk_usage()
         images = parse_images(_with_shared_sizes(listed, disk_usage), dangling, store)
         containers = tuple(map(self._with_dated_mounts, parse_containers(self.list_containers())))
@@ -128,13 +128,14 @@ class DockerEngine:
             build_cache=parse_build_cache(disk_usage),
         )
 
-    def _list_dangling(self) -> list[dict[str, t.Any]]:
-        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/images/json", _matching({"dangling": ["true"]})))
+    def _list_matching(self, filters: Mapping[str, list[str]]) -> list[dict[str, t.Any]]:
+        query = {"all": 1, "filters": json.dumps(filters)}
+        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/images/json", query))
 
     def _list_compared(self, key: str, names: tuple[str, ...], option: str) -> list[dict[str, t.Any]]:
         """The images created before or since others, which the Engine alone can compare exactly."""
         try:
-            return t.cast("list[dict[str, t.Any]]", self._get("/images/json", query=_matching({key: list(names)})))
+            return self._list_matching({key: list(names)})
         except EngineError as exc:
             if exc.status in (400, 404):
                 raise InvalidRequest(
@@ -161,12 +162,14 @@ class DockerEngine:
         """Ask again while something that is listed goes away, or while the Engine does the same for somebody else.
 
         The containerd store answers 404 when an image goes under it. 20.10 refuses to add its disk usage up twice at a time.
+        A filter that names no image is told at once.
         """
         for _attempt in range(_ATTEMPTS - 1):
             try:
                 return self._get(path, query=query)
             except EngineError as exc:
-                if exc.status != 404 and "already running" not in exc.explanation:
+                goes_away = exc.status == 404 and "no such image" not in exc.explanation.lower()
+                if not goes_away and "already running" not in exc.explanation:
                     raise
             time.sleep(_PAUSE)
         return self._get(path, query=query)
@@ -200,10 +203,6 @@ class DockerEngine:
             if exc.status == 404:
                 return None
             raise
-
-
-def _matching(filters: Mapping[str, list[str]]) -> dict[str, t.Any]:
-    return {"all": 1, "filters": json.dumps(filters)}
 
 
 def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:

@@ -347,7 +347,8 @@ def _needless(wanted: Wanted, goal: Goal | None, tally: Tally, simulation: Simul
     if simulation.store.children.get(wanted.image.id):
         return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
     if tally.bytes >= goal.needed:
-        return Reason(TARGET, "the target cannot be measured" if goal.unknown else "the target is met without it")
+        unmeasured = f"the target cannot be measured: {goal.unknown} is not known"
+        return Reason(TARGET, unmeasured if goal.unknown else "the target is met without it")
     return None
 
 

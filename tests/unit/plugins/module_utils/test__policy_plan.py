@@ -481,7 +481,8 @@ def test_nothing_goes_for_a_target_when_nothing_is_known_to_be_set_free():
     target = {"disk_used_above": 85, "disk_used_below": 80}
     plan = planned({"remove": ALL, "target": target}, *APP, evidence=evidence(file_system=DISK))
     assert going(plan) == []
-    assert verdict(plan, "ab") == ("kept", "target", "remove.all_unused selects it, but the target cannot be measured")
+    reason = "the target cannot be measured: what the build cache holds is not known"
+    assert verdict(plan, "ab") == ("kept", "target", f"remove.all_unused selects it, but {reason}")
 
 
 def test_what_a_target_did_not_need_stays_with_that_reason():
