@@ -102,7 +102,7 @@ def fleet_report(
         **{count: sum(host[count] for host in hosts) for count in _COUNTS},
         "space_exact": all(host["space_exact"] for host in hosts),
     }
-    total["summary"] = _total_sentence(total)
+    total["summary"] = _total_sentence(total, any(host["check_mode"] and host["changed"] for host in hosts))
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -231,15 +231,17 @@ def _sentence(summary: Mapping[str, t.Any]) -> str:
         parts = ["would be: " + ", ".join(parts)] if summary["changed"] else parts
     text = ", ".join(parts)
     if summary["failed"]:
-        done = f" (before that: {text})" if summary["changed"] else ""
+        verb = "before that would be" if summary["check_mode"] else "before that"
+        done = f" ({verb}: {text})" if summary["changed"] else ""
         return f"{_word(summary['status'])}: {summary['message']}{done}"
     return text
 
 
-def _total_sentence(total: Mapping[str, t.Any]) -> str:
+def _total_sentence(total: Mapping[str, t.Any], is_foretold: bool) -> str:
     states = [f"{total[status]} {status.replace('_', ' ')}" for status in STATUSES if total[status]]
     hosts = f"{total['hosts']} host{'' if total['hosts'] == 1 else 's'} ({', '.join(states) or 'none'})"
-    return ", ".join([hosts, *_counts(total)])
+    counts = ", ".join(_counts(total))
+    return f"{hosts}, {'would be: ' if is_foretold else ''}{counts}" if counts else hosts
 
 
 def _counts(counted: Mapping[str, t.Any]) -> list[str]:

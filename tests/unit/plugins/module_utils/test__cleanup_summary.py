@@ -85,6 +85,16 @@ HOSTS = [
         "FAILED: policy: the guard refuses (before that: 1 container removed)",
     ),
     (
+        "a stage fails in check mode",
+        [
+            engine(
+                before={**BEFORE, "check_mode": True}, containers={"changed": True, "removed": ["one"]}, policy=REFUSED
+            )
+        ],
+        "failed",
+        "FAILED: policy: the guard refuses (before that would be: 1 container removed)",
+    ),
+    (
         "one of two Engines fails",
         [engine(untag=UNTAG), {"docker_host": "unix:///two.sock", "before": NO_ENGINE}],
         "failed",
@@ -171,6 +181,11 @@ def test_the_lines_of_a_fleet():
         "odd    FAILED: Validation of arguments failed",
         f"total  5 hosts (1 changed, 1 ok, 1 failed, 1 unreachable, 1 not run), {LINE}",
     ]
+
+
+def test_the_total_of_a_foretold_cleanup_does_not_sound_done():
+    made = fleet_report({"ci-1": host_summary([CHECKED])}, {}, "now", "audit")
+    assert made["total"]["summary"].startswith("1 host (1 changed), would be: 2 containers removed")
 
 
 def test_an_empty_fleet():
