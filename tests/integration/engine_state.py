@@ -18,14 +18,24 @@ if t.TYPE_CHECKING:
     from docker import APIClient
 
 
-def _layers_size(client: APIClient) -> int:
-    """An Engine 28 with the containerd store answers 404 while a snapshot that it is adding up goes away."""
-    for _attempt in range(10):
+def _layers_size(client: APIClient, is_containerd: bool) -> int:
+    """The bytes of all layers, as soon as the containerd store says the same twice.
+
+    It adds up snapshots while its garbage collector takes some away: an answer in between may lack megabytes that are
+    there (seen on Engine 26), or is 404 (Engine 28).
+    """
+    last = None
+    for _attempt in range(50):
         try:
-            return int(client.df()["LayersSize"])
+            size = int(client.df()["LayersSize"])
         except NotFound:
             time.sleep(0.2)
-    return int(client.df()["LayersSize"])
+            continue
+        if size == last or not is_containerd:
+            return size
+        last = size
+        time.sleep(0.05)
+    raise AssertionError("the Engine's LayersSize does not settle")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +57,7 @@ class EngineState:
             {raw["Id"]: raw for raw in client.images(all=True)},
             frozenset(raw["Id"] for raw in dangling),
             {c["Id"]: (c["Names"][0], c["ImageID"], c["State"]) for c in client.containers(all=True)},
-            _layers_size(client),
+            _layers_size(client, is_containerd),
         )
 
     def names(self, image_id: str) -> list[str]:

@@ -15,6 +15,7 @@ import typing as t
 import pytest
 from docker.errors import APIError
 
+from tests.integration.engine_state import EngineState
 from tests.integration.module_run import run_module
 from tests.lab import archive, published, state
 
@@ -143,12 +144,12 @@ def test_buildkit_holds_layers_and_the_result_says_that_bytes_are_not_exact(fres
     state.import_image(fresh_engine.client, "base:1", size_bytes=100_000)
     state.buildkit(fresh_engine.client, "FROM base:1\nCOPY file /file\n", "built:1", files={"file": b"x" * 50_000})
     foretold = foretell(fresh_engine, "built:1", layers=True)
-    before = fresh_engine.client.df()["LayersSize"]
+    before = EngineState.read(fresh_engine.client).layers_size
     answer = request(fresh_engine, "built:1")
     layers = [line for line in answer.deleted if line != foretold["deleted"][0]]
     assert layers == []
     assert not foretold["space_exact"]
-    assert foretold["space_reclaimed"] <= before - fresh_engine.client.df()["LayersSize"]
+    assert foretold["space_reclaimed"] <= before - EngineState.read(fresh_engine.client).layers_size
 
 
 def test_buildkit_holds_layers_after_a_restart_of_the_engine_too(fresh_engine: Engine) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 import typing as t
 from pathlib import Path
 
@@ -26,15 +27,19 @@ _PACKAGES = {
 }
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_APT_INSTALL = Path(__file__).parents[1] / "tools" / "apt-install"
+_INSTALLING = threading.Lock()
 
 
 def require(*commands: str) -> None:
     """Make sure that these programs are there; install what is missing."""
     if os.geteuid() != 0:
         raise LabError("the lab runs Docker Engines of its own, which takes root: run it as root (sudo -E)")
-    missing = sorted({package for command in commands if not find(command) for package in _PACKAGES[command]})
-    if missing:
-        _install(missing)
+    # Several hosts are made at a time: the first one that finds something missing installs it for all.
+    with _INSTALLING:
+        missing = sorted({package for command in commands if not find(command) for package in _PACKAGES[command]})
+        if missing:
+            _install(missing)
     for command in commands:
         if not find(command):
             raise LabError(f"the lab needs {command}: install the package {_PACKAGES[command][0]}")
@@ -54,23 +59,13 @@ def program(command: str) -> str:
 
 
 def _install(packages: t.Sequence[str]) -> None:
-    if shutil.which("apt-get") is None:
-        raise LabError(f"there is no apt-get here, so install what these Debian packages hold: {', '.join(packages)}")
     with _services_stay_down():
-        command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
-        if _apt(command).returncode == 0:
-            return
-        _apt(["apt-get", "update"])
-        installed = _apt(command)
+        output, nothing = subprocess.PIPE, subprocess.DEVNULL
+        command = [str(_APT_INSTALL), *packages]
+        installed = subprocess.run(command, stdin=nothing, stdout=output, stderr=subprocess.STDOUT, check=False)
     if installed.returncode != 0:
         reason = installed.stdout.decode(errors="replace").strip()[-800:]
         raise LabError(f"cannot install {', '.join(packages)}: {reason}")
-
-
-def _apt(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
-    output, nothing = subprocess.PIPE, subprocess.DEVNULL
-    return subprocess.run(command, env=environment, stdin=nothing, stdout=output, stderr=subprocess.STDOUT, check=False)
 
 
 @contextlib.contextmanager
