@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._store import UNKNOWN_MOUNT, mounters_by_image
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import UsageRecord
 
@@ -61,13 +62,16 @@ def created_at(image: Image) -> float | None:
 def seen_in_use(snapshot: Snapshot, active: Mapping[str, float | None], now: float) -> dict[str, float]:
     """When containers last used each image: ``now`` for a running one, else its creation, start or finish.
 
-    ``active`` holds the newest of start and finish by container ID, as far as it was asked.
+    To mount an image is to use it. ``active`` holds the newest of start and finish by container ID, as far as it was asked.
     """
+    uses = [(container.image_id, container) for container in snapshot.containers]
+    for image_id, containers in mounters_by_image(snapshot).items():
+        uses += [(image_id, container) for container in containers if image_id != UNKNOWN_MOUNT]
     used: dict[str, float] = {}
-    for container in snapshot.containers:
+    for image_id, container in uses:
         time = now if container.is_running else _newest(container.created, active.get(container.id))
         if time is not None:
-            used[container.image_id] = max(time, used.get(container.image_id, time))
+            used[image_id] = max(time, used.get(image_id, time))
     return used
 
 

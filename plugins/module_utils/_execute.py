@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._archive import Archive
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._plan import Plan, Step
+    from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import Container
 
 DONE = "done"
 GONE = "gone"
@@ -184,15 +185,35 @@ def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:
     store = plan.snapshot.engine.store
     if _comparable(parse_references(raw, store)[0], store) != _comparable(step.references, store):
         return SKIPPED, "the image's references changed after planning"
-    if plan.force or (plan.spares_names_in_use and not step.effect.deleted):
-        # Without force the Engine itself refuses to delete what a container uses, but lets its names go.
-        planned = {container.id for container in plan.snapshot.containers}
-        for container in (parse_container(entry) for entry in engine.list_containers()):
-            # What a new container mounts is told by name only: it may be this image.
-            uses_image = container.image_id == removal.image_id or container.mounted_images
-            if uses_image and container.id not in planned:
-                return SKIPPED, f"container {container.name} started to use the image after planning"
+    container = _container_since(step, plan, engine)
+    if container is not None:
+        return SKIPPED, f"container {container.name} started to use the image after planning"
     return "", ""
+
+
+def _goes_whatever_mounts_it(step: Step) -> bool:
+    """Whether the step deletes an image of which the Engine does not ask what mounts it: only for a tag's own it does."""
+    removal = step.candidate.removal
+    by_tag = removal.reference is not None and removal.reference.digest is None
+    return bool(step.effect.gone) and not (by_tag and step.effect.gone == (removal.image_id,))
+
+
+def _container_since(step: Step, plan: Plan, engine: Engine) -> Container | None:
+    """A container that came after planning and uses the step's image, where the Engine itself would not mind it."""
+    # Without force it refuses to delete what a container was made from, but lets its names go.
+    uses_count = plan.force or (plan.spares_names_in_use and not step.effect.deleted)
+    mounts_count = plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(step)
+    if not (uses_count or mounts_count):
+        return None
+    planned = {container.id for container in plan.snapshot.containers}
+    for container in (parse_container(entry) for entry in engine.list_containers()):
+        # What a new container mounts is told by name only: it may be this image.
+        is_user = bool(container.mounted_images) or (
+            uses_count and container.image_id == step.candidate.removal.image_id
+        )
+        if is_user and container.id not in planned:
+            return container
+    return None
 
 
 def _comparable(references: Sequence[Reference], store: str) -> frozenset[Reference]:

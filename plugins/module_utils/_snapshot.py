@@ -45,6 +45,12 @@ class EngineFacts:
     driver_status: tuple[tuple[str, str], ...] = ()
     id: str = ""
 
+    @property
+    def mounts_images(self) -> bool:
+        """Whether its containers can mount images, which came with Engine 28.0 (``daemon/volumes.go``)."""
+        major = self.version.partition(".")[0]
+        return not major.isdigit() or int(major) >= 28
+
 
 @dataclasses.dataclass(frozen=True)
 class Image:

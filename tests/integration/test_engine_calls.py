@@ -168,6 +168,23 @@ def test_a_container_that_was_made_meanwhile_keeps_its_image(task, proxy, client
         assert "run the task again" in result["conflicts"][0]["remedy"]
 
 
+def test_a_container_that_mounts_an_image_meanwhile_keeps_it_from_going_by_its_id(task, proxy, client, fresh_engine):
+    if not fresh_engine.version.startswith("28"):
+        pytest.skip("image mounts came with Engine 28")
+    image = state.import_image(client, "app:1")
+    state.import_image(client, "base:1")
+    proxy.before(
+        "GET",
+        rf"/images/{image}/json",
+        lambda: state.container(client, "base:1", name="late", image_mounts={"app:1": "/mnt"}),
+    )
+    result = task(names=[image])
+    assert not result["failed"]
+    assert not result["changed"]
+    assert client.inspect_image(image)["RepoTags"] == ["app:1"]
+    assert [entry["reason"] for entry in result["images"]] == ["container late started to use the image after planning"]
+
+
 def test_a_container_that_was_made_meanwhile_is_a_listed_conflict_when_conflicts_are_skipped(task, proxy, client):
     state.import_image(client, "app:1")
     other = plain(client, "other:1")

@@ -26,6 +26,21 @@ USED = [
         {},
         CREATED + 9,
     ),
+    (
+        "one that mounts it",
+        [container("c", of="c1", state="running", mounted_images=(A,))],
+        {},
+        NOW,
+    ),
+    (
+        "a newer one that mounts what cannot be told",
+        [
+            container("c", of="a1", created=CREATED),
+            container("d", of="c1", created=CREATED + 9, mounted_images=("gone:1",)),
+        ],
+        {},
+        CREATED,
+    ),
 ]
 
 LAST = [
@@ -45,7 +60,7 @@ def ids(rows):
 def test_containers_tell_when_an_image_was_used(containers, active, expected):
     host = snapshot(image("a1"), *containers)
     active = {container("c", of="a1").id: time for time in active.values()}
-    assert seen_in_use(host, active, NOW) == {A: expected}
+    assert seen_in_use(host, active, NOW)[A] == expected
 
 
 @pytest.mark.parametrize(("created", "tagged", "sighting", "expected"), [row[1:] for row in LAST], ids=ids(LAST))

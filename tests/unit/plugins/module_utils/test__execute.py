@@ -27,7 +27,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
 
 from .builders import STORES, container, image, image_id, snapshot
 
-A, B, C = image_id("a1"), image_id("b1"), image_id("c1")
+A, B, C, D = image_id("a1"), image_id("b1"), image_id("c1"), image_id("d1")
 
 
 class FakeEngine:
@@ -385,6 +385,27 @@ def test_with_force_a_container_that_came_after_planning_still_keeps_the_image(s
     if statuses == [SKIPPED]:
         assert outcome.steps[0].reason == "container late started to use the image after planning"
         assert B in engine.images
+
+
+LATE = {"containers": start("late", of="c1", mounts=["x:1"])}
+# What an Engine 28 does not mind by itself: the request, the images, what comes meanwhile, and the statuses.
+MOUNTED_SINCE = [
+    ("an ID, and a container that mounts an image", [B], HOST, LATE, [SKIPPED]),
+    ("an ID, and a container of another image", [B], HOST, {"containers": start("late", of="c1")}, [DONE]),
+    ("a digest", [f"d@{D}"], [image("d1", f"d@{D}")], LATE, [SKIPPED]),
+    ("a parent that would go along", ["d:1"], [image("d1", "d:1", parent="e1"), image("e1")], LATE, [SKIPPED]),
+    ("a name of several", ["a:1"], HOST, LATE, [DONE]),
+    ("an image's only name, which the Engine minds", ["b:1"], HOST, LATE, [DONE]),
+]
+
+
+@pytest.mark.parametrize(("names", "host", "script", "statuses"), cells(MOUNTED_SINCE), ids=ids(MOUNTED_SINCE))
+def test_a_container_that_mounts_an_image_since_the_planning_keeps_it(names, host, script, statuses):
+    outcome, engine = run({"names": names}, script, *host)
+    assert [step.status for step in outcome.steps] == statuses
+    if statuses == [SKIPPED]:
+        assert outcome.steps[0].reason == "container late started to use the image after planning"
+        assert not any(request.startswith("remove") for request in engine.requests)
 
 
 def test_without_force_the_engine_is_not_asked_for_containers_again():

@@ -330,6 +330,17 @@ def test_a_digest_stays_with_the_used_tag_that_it_came_with(store):
     assert going(planned({"remove": {"patterns": ["*", "*/*"]}}, pulled, user, store=store)) == ["a:1"]
 
 
+def test_a_tag_stays_that_the_engine_would_not_let_go_beside_the_digest_in_use():
+    plan = planned(
+        {"remove": {"patterns": ["app"]}},
+        image("a1", "app:1", digest_reference("app", "e1")),
+        container("web", of="a1", image=digest_reference("app", "e1")),
+    )
+    assert going(plan) == []
+    assert verdict(plan, "a1")[:2] == ("kept", "in use")
+    assert "the image is used by a container: web" in verdict(plan, "a1")[2]
+
+
 UNPUSHED = [
     (
         "pulled or pushed, graphdriver",
