@@ -183,6 +183,8 @@ def connect(params: Mapping[str, t.Any]) -> Transport:
     version = params["api_version"]
     if version != "auto" and not _API_VERSION_RE.match(version):
         raise InvalidRequest(f"api_version: {version!r} is neither auto nor a version such as 1.41")
+    if params["timeout"] <= 0:
+        raise InvalidRequest(f"timeout: {params['timeout']} is not a number of seconds of 1 or more")
     if SDK_IMPORT_ERROR is not None:
         raise SdkMissing("the Docker SDK for Python is missing")
     _check_sdk()

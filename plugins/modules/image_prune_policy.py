@@ -220,9 +220,9 @@ options:
     description:
       - The usage record, a file on the managed host. An Engine forgets that an image was used as soon as its last container is
         gone, so each real run notes here when every image was first seen and when it was last seen used.
-      - I(Last used) is the newest of the creation of the image, the creation, start and finish of its containers, its last
-        tagging or pull where the Engine tells, and what earlier runs have noted. An image that was never seen used counts from
-        when it was first seen.
+      - I(Last used) is the newest of the creation of the image, the creation, start and finish of the containers that were made
+        from it or mount it, its last tagging or pull where the Engine tells, and what earlier runs have noted. An image that was
+        never seen used counts from when it was first seen.
       - It is never written in check mode. Where it is missing or damaged and the policy asks for the last use, that is a
         warning.
     type: path

@@ -92,6 +92,8 @@ REFUSED = [
     ("empty host", {"docker_host": ""}, ["docker_host", "''"]),
     ("unknown scheme", {"docker_host": "ftp://host"}, ["docker_host", "'ftp://host'", "tcp://", "ssh://"]),
     ("scheme alone", {"docker_host": "tcp://"}, ["docker_host", "'tcp://'"]),
+    ("no time at all", {"timeout": 0}, ["timeout", "0"]),
+    ("less than no time", {"timeout": -1}, ["timeout", "-1"]),
     ("version that is none", {"api_version": "latest"}, ["api_version", "'latest'", "1.41"]),
     (
         "certificate that is not there",
