@@ -328,7 +328,9 @@ def _first_match(patterns: Iterable[Pattern], name: str) -> Pattern | None:
 
 
 def _matches(pattern: Pattern, name: str) -> bool:
-    return (pattern.regex.match(name) if pattern.is_glob else pattern.regex.search(name)) is not None
+    compare = pattern.regex.match if pattern.is_glob else pattern.regex.search
+    # The API's own names begin with a slash, which a pattern may have from there, as in "^/web$".
+    return compare(name) is not None or ("/" in pattern.text and compare(f"/{name}") is not None)
 
 
 def _verdict(container: Container, request: Request, snapshot: Snapshot) -> Verdict | None:

@@ -145,17 +145,13 @@ class DockerEngine:
 
     def _disk_usage(self) -> dict[str, t.Any] | None:
         """What BuildKit holds; older Engines cannot tell that alone, and tell shared sizes nowhere else."""
-        try:
-            return self._add_up({"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {})
-        except EngineUnavailable:
-            # An Engine may be slow to add up volumes: only sizes are unknown then.
-            return None
+        return self._add_up({"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {})
 
     def _add_up(self, query: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-        """``GET /system/df``; ``None`` when the Engine cannot tell."""
+        """``GET /system/df``; ``None`` when the Engine cannot tell, or is too slow: only sizes are unknown then."""
         try:
             return t.cast("dict[str, t.Any]", self._get_when_calm("/system/df", query))
-        except EngineError:
+        except (EngineError, EngineUnavailable):
             return None
 
     def _get_when_calm(self, path: str, query: Mapping[str, t.Any]) -> t.Any:

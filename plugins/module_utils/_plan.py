@@ -17,6 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._selection impo
     Request,
     Selection,
     find_compared,
+    protected_by,
     select,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import CONTAINERD, Snapshot, after_results
@@ -187,7 +188,7 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
         force=request.force,
         prune_parents=request.prune_parents,
         untag_only=request.untag_only,
-        protection=lambda reference: _excluded(request, reference),
+        protection=_exclusions(snapshot, request).get,
     )
     verdicts = {image_id: Verdict(KEPT, reason, rule) for image_id, reason, rule in selection.kept}
     steps: list[Step] = []
@@ -246,8 +247,15 @@ def refuse(plan: Plan, message: str) -> Plan:
     return dataclasses.replace(plan, steps=(), verdicts={**verdicts, **plan.verdicts}, refusal=message)
 
 
-def _excluded(request: Request, reference: Reference) -> str | None:
-    return next((f"excludes: {pattern.text}" for pattern in request.excludes if pattern.protects(reference)), None)
+def _exclusions(snapshot: Snapshot, request: Request) -> dict[Reference, str]:
+    """The references that excludes protect, each with the rule that says so."""
+    if not request.excludes:
+        return {}
+    return {
+        reference: f"excludes: {pattern.text}"
+        for image in snapshot.images
+        for reference, pattern in protected_by(request.excludes, image).items()
+    }
 
 
 def describe(conflict: Conflict) -> str:
@@ -266,9 +274,11 @@ def remedy(clash: Clash, snapshot: Snapshot) -> str:
     conflict = clash.conflict
     if conflict.containers:
         names = ", ".join(container.name or short_id(container.id) for container in conflict.containers)
+        # A running one goes only if it is asked for, and then the others must be asked for too.
+        states = ", ".join(dict.fromkeys(container.state for container in conflict.containers))
         running = any(container.is_running for container in conflict.containers)
         advice = (
-            f"remove the container first (container_remove, names: {names}{', states: running' if running else ''})"
+            f"remove the container first (container_remove, names: {names}{f', states: {states}' if running else ''})"
         )
     elif conflict.reason == SEVERAL_REFERENCES:
         image = next(image for image in snapshot.images if image.id == clash.candidate.removal.image_id)

@@ -34,7 +34,7 @@ AGE_BY = (CREATED, TAGGED, USED)
 UNRECOVERABLE = (NEVER, UNPUSHED, VERIFY)
 ORDERS = (OLDEST, LEAST_RECENTLY_USED, LARGEST)
 
-_SIZE_RE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[a-z]*)\Z", re.IGNORECASE)
+_SIZE_RE = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]+)?) ?(?P<unit>[a-z]*)\Z", re.IGNORECASE)
 _SIZE_UNITS = {
     "": 1,
     "b": 1,

@@ -40,6 +40,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._selection impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import Conflict, Effect, Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._store_containerd import ContainerdStore
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -150,14 +151,16 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
             names = (None,)
         by_image = _selector_of_image(image, policy, compared)
         by_use = "remove.all_unused" if policy.remove.all_unused and image.id not in uses else None
+        ageless = _compares_no_age(image, policy, by_image)
         candidates: list[Candidate] = []
         kept: list[tuple[str, str, Reason]] = []
         for reference in names:
-            rule = by_image or _selector_of_reference(reference, policy) or by_use
+            other_rule = _selector_of_reference(reference, policy) or by_use
+            rule = (other_rule if ageless else None) or by_image or other_rule
             if rule is None:
                 continue
             target = image.id if reference is None else reference.familiar
-            reason = protection.of(image, reference)
+            reason = protection.of(image, reference) or (ageless if other_rule is None else None)
             if reason is None:
                 candidates.append(Candidate(Removal(image.id, reference), target, rule))
             else:
@@ -165,7 +168,9 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
         if image.id in uses and policy.remove.all_unused and not candidates and not kept:
             kept.append((image.id, "", Reason(IN_USE, f"the image is {uses[image.id].text}")))
         if candidates or kept:
-            rule_without_names = by_image or by_use or ("remove.dangling" if policy.remove.dangling else None)
+            rule_without_names = (
+                (None if ageless else by_image) or by_use or ("remove.dangling" if policy.remove.dangling else None)
+            )
             wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept), rule_without_names)
     return wanted
 
@@ -193,6 +198,14 @@ def _selector_of_image(image: Image, policy: Policy, compared: Sequence[tuple[st
     for rule, matched in compared:
         if image.id in matched:
             return rule
+    return None
+
+
+def _compares_no_age(image: Image, policy: Policy, rule: str | None) -> Reason | None:
+    """Why an image stays that only ``before`` or ``since`` selects: to be created in 1970 is not to be old."""
+    by_age = rule is not None and rule.startswith(("remove.before", "remove.since"))
+    if by_age and policy.keep.unknown_age and not is_credible(image.created):
+        return Reason("keep.unknown_age", "its creation date is none or that of a reproducible build, and tells no age")
     return None
 
 

@@ -20,7 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy import 
     VERSION,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._selection import find_compared
+from ansible_collections.imagewarden.docker.plugins.module_utils._selection import find_compared, protected_by
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._store import UNKNOWN_MOUNT, mounters_by_image
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
@@ -161,11 +161,8 @@ def _keep_anchors(protection: Protection, snapshot: Snapshot, policy: Policy) ->
 
 
 def _keep_by_pattern(protection: Protection, image: Image, keep: Keep) -> None:
-    for reference in image.references if keep.patterns else ():
-        for pattern in keep.patterns:
-            if pattern.protects(reference):
-                protection.keep_reference(reference, Reason(f"keep.patterns: {pattern.text}", "the pattern matches"))
-                break
+    for reference, pattern in protected_by(keep.patterns, image).items() if keep.patterns else ():
+        protection.keep_reference(reference, Reason(f"keep.patterns: {pattern.text}", "the pattern matches"))
 
 
 def _labelled(image: Image, keep: Keep) -> Reason | None:

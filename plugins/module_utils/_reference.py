@@ -179,12 +179,15 @@ class Pattern(t.NamedTuple):
     def protects(self, reference: Reference) -> bool:
         """Like :meth:`matches`, but a rule that keeps must not miss for a spelling.
 
-        A digest's digits count, and a pattern that spells the default registry out is compared with the full form too,
-        with and without ``library``.
+        A digest's digits count, and a pattern that spells the default registry or ``library`` out is compared with the full
+        form too.
         """
         names = [reference.familiar_name]
-        if self._spells_default_domain and reference.domain == _DEFAULT_DOMAIN:
-            names += [reference.name, f"{_DEFAULT_DOMAIN}/{reference.familiar_name}"]
+        if reference.domain == _DEFAULT_DOMAIN:
+            written = self.text.replace("\\", "")
+            spelled = [domain for domain in (_LEGACY_DEFAULT_DOMAIN, _DEFAULT_DOMAIN) if domain in written]
+            names += [f"{domain}/{path}" for domain in spelled for path in (reference.path, reference.familiar_name)]
+            names += [reference.path] if _OFFICIAL_PREFIX in written else []
         if self.is_glob:
             return any(self._matches_glob(name, reference) for name in names)
         return any(self.regex.search(name + reference.suffix) for name in names)
@@ -193,10 +196,6 @@ class Pattern(t.NamedTuple):
         # Hosts have tens of thousands of references: the name is put together once for both comparisons.
         match = self.regex.match
         return match(name + reference.suffix) is not None or match(name) is not None
-
-    @property
-    def _spells_default_domain(self) -> bool:
-        return _DEFAULT_DOMAIN in self.text.replace("\\", "")
 
 
 def _translate_glob(text: str) -> str:

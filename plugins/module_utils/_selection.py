@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -49,9 +50,9 @@ class LabelMatch(t.NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> LabelMatch:
-        """Raises ``ValueError`` when there is no key."""
-        key, equals, value = text.partition("=")
-        if not key.strip():
+        """Raises ``ValueError`` when there is no key, or white space around the sign, which would match nothing."""
+        key, equals, value = text.strip().partition("=")
+        if not key.strip() or key != key.strip() or value != value.strip():
             raise ValueError(f"{text!r} is not a label: write key or key=value")
         return cls(key, value if equals else None)
 
@@ -79,10 +80,10 @@ class Filters:
         for key in raw or {}:
             if key not in _FILTERS:
                 raise InvalidRequest(f"filters: unknown filter {key!r}; known are {', '.join(_FILTERS)}")
-        given = {key: value for key, value in (raw or {}).items() if value is not None}
-        if not given:
+        if not raw:
             return None
-        values = {key: _strings(f"filters.{key}", value) for key, value in given.items()}
+        # A filter without a value is a mistake, and to pass it over would widen the selection.
+        values = {key: _strings(f"filters.{key}", value) for key, value in raw.items()}
         return cls(
             dangling=_boolean("filters.dangling", values["dangling"]) if "dangling" in values else None,
             labels=tuple(parse_all("filters.label", LabelMatch.parse, values.get("label", ()))),
@@ -267,6 +268,33 @@ def first_match(patterns: Iterable[Pattern], reference: Reference) -> Pattern | 
     return None
 
 
+def protected_by(patterns: Sequence[Pattern], image: Image) -> dict[Reference, Pattern]:
+    """The references of an image that a pattern keeps, each with the first one that does.
+
+    A digest keeps the names of its repository, also where the store has no reference for it, and ``name:tag@digest`` the
+    tag: what an operator reads off ``docker images --digests`` must not miss.
+    """
+    found: dict[Reference, Pattern] = {}
+    mind_digests = any(not pattern.is_glob or "@" in pattern.text for pattern in patterns)
+    shown = tuple(_shown_digests(image)) if mind_digests else ()
+    for reference in image.references:
+        spellings = [reference]
+        for digest in shown:
+            if digest.name == reference.name and reference.tag is not None:
+                spellings += [reference._replace(digest=digest.digest), digest]
+        for pattern in patterns:
+            if any(map(pattern.protects, spellings)):
+                found[reference] = pattern
+                break
+    return found
+
+
+def _shown_digests(image: Image) -> Iterator[Reference]:
+    for name in image.digests:
+        with contextlib.suppress(ValueError):
+            yield Reference.parse(name)
+
+
 def is_dangling(image: Image, snapshot: Snapshot) -> bool:
     """Dangling as the Engine's filter says: on the graphdriver store an image with digests only is, and a parent is not.
 
@@ -351,8 +379,12 @@ class Finder:
 
 
 def parse_patterns(option: str, values: Iterable[t.Any], use_regex: bool) -> tuple[Pattern, ...]:
-    """Compile an option's globs or regular expressions. Raises :class:`InvalidRequest`."""
-    return tuple(parse_all(option, Pattern.search if use_regex else Pattern.glob, (str(value) for value in values)))
+    """Compile an option's globs or regular expressions. Raises :class:`InvalidRequest`.
+
+    White space around them is that of a list written with commas, and no part of any name.
+    """
+    parse = Pattern.search if use_regex else Pattern.glob
+    return tuple(parse_all(option, parse, (str(value).strip() for value in values)))
 
 
 _Parsed = t.TypeVar("_Parsed")

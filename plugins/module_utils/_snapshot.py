@@ -309,13 +309,14 @@ def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) ->
     removed: set[str] = set()
     committed: list[Mapping[str, t.Any]] = []
     for result in results:
-        committed += result.get("committed") or []
+        # What was really committed is in the listing, unless it is gone again.
+        committed += [entry for entry in result.get("committed") or [] if not entry.get("image_id")]
         untagged.update(result.get("untagged") or [])
         deleted.update(result.get("deleted") or [])
         removed.update(
             entry["id"]
             for entry in result.get("containers") or []
-            if entry.get("action") == "removed" and "id" in entry
+            if isinstance(entry, dict) and entry.get("action") == "removed" and "id" in entry
         )
     images = _with_committed(snapshot, committed)
     made = frozenset(image.id for image in images) - {image.id for image in snapshot.images}
@@ -372,6 +373,9 @@ def _after(image: Image, untagged: set[str], deleted: set[str], store: str) -> I
     left = tuple(ref for ref in image.references if ref.familiar not in untagged)
     if left != image.references:
         changes["references"] = left
+    digests = tuple(name for name in image.digests if name not in untagged)
+    if digests != image.digests:
+        changes["digests"] = digests
     if image.has_dangling_record and dangling_reference(image.id).familiar in untagged:
         changes["has_dangling_record"] = False
     # An image that lost its last name and was not deleted is kept by a dangling record (soft_delete.go).

@@ -106,7 +106,7 @@ def _read(path: str) -> tuple[dict[str, t.Any], str | None, bool]:
         return {}, f"there is no usage record {path} yet: an image counts as used from when it was first seen", False
     except OSError as exc:
         return {}, f"the usage record {path} cannot be read: {exc.strerror or exc}", False
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):
         return {}, f"the usage record {path} is damaged: every image counts as first seen now", False
     return (
         {},

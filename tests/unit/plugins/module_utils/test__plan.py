@@ -181,6 +181,33 @@ CLASHES = [
 ]
 
 
+EXCLUDED = [
+    # situation, excludes, whether they are expressions, what of the three references is untagged
+    ("a digest that the store makes up", [f"app@{image_id('a1')}"], False, ["other:1"]),
+    ("a tag with its digest", [f"app:1@{image_id('a1')}"], False, ["app:2", "other:1"]),
+    ("an expression for a digest", ["app@sha256:a1"], True, ["other:1"]),
+    ("another repository's digest", [f"base@{image_id('a1')}"], False, ["app:1", "app:2", "other:1"]),
+    ("a list written with commas", ["nothing", " app"], False, ["other:1"]),
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(("excludes", "use_regex", "going"), cells(EXCLUDED), ids=ids(EXCLUDED))
+def test_an_exclude_keeps_what_it_means(excludes, use_regex, going, store):
+    shown = (f"app@{image_id('a1')}", "no reference @")
+    tagged = image("a1", "app:1", "app:2", "other:1", digests=shown)
+    everything = ["."] if use_regex else ["*"]
+    made = plan({"patterns": everything, "excludes": excludes, "use_regex": use_regex}, tagged, store=store)
+    assert report(predict(made))["untagged"] == going
+
+
+def test_a_remedy_names_every_state_that_the_containers_are_in():
+    states = {"a": "running", "b": "exited", "c": "paused"}
+    users = [container(name, of="a1", state=state) for name, state in states.items()]
+    (conflict,) = report(predict(plan({"names": ["app:1"]}, image("a1", "app:1"), *users)))["conflicts"]
+    assert "(container_remove, names: a, c, b, states: running, paused, exited)" in conflict["remedy"]
+
+
 @pytest.mark.parametrize(("params", "store", "said", "remedy"), cells(CLASHES), ids=ids(CLASHES))
 def test_a_conflict_refuses_the_task_and_names_the_remedy(params, store, said, remedy):
     made = plan(params, store=store)

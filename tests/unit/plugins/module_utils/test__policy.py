@@ -67,6 +67,12 @@ ERRORS = [
     ("a negative number", {"remove": ALL, "keep": {"newest": -1}}, "keep.newest: -1 is not a whole number"),
     ("an unknown rank", {"remove": ALL, "keep": {"newest_by": "size"}}, "keep.newest_by: 'size' is none of"),
     ("nothing to reach", {"remove": ALL, "target": {"order": "largest"}}, "target: nothing to reach"),
+    ("a size without end", {"remove": ALL, "target": {"total_size": "9" * 400 + "GB"}}, "GB' is not a size"),
+    (
+        "a list of labels with a sign apart",
+        {"remove": ALL, "keep": {"labels": ["keep = 1"]}},
+        "'keep = 1' is not a label",
+    ),
     ("a size that is none", {"remove": ALL, "target": {"total_size": "20G"}}, "target.total_size: '20G' is not a size"),
     (
         "more than all",

@@ -316,6 +316,40 @@ def test_what_others_are_compared_with_stays(name, expected):
     assert going(planned(params, *APP, matched_by_engine=matched)) == expected
 
 
+AGELESS = [
+    # the policy, and what becomes of an image of 1970 that the Engine says was created before
+    ({"remove": {"before": "app:2"}}, "kept", "keep.unknown_age"),
+    ({"remove": {"before": "app:2"}, "keep": {"unknown_age": False}}, "deleted", "remove.before: app:2"),
+    ({"remove": {"before": "app:2", "patterns": ["jib"]}}, "deleted", "remove.patterns: jib"),
+    (
+        {"remove": {"before": "app:2", "all_unused": True}, "keep": {"patterns": ["app"]}},
+        "deleted",
+        "remove.all_unused",
+    ),
+]
+
+
+@pytest.mark.parametrize(("params", "action", "rule"), AGELESS)
+def test_an_image_of_unknown_age_is_not_older_than_another(params, action, rule):
+    parts = image("a1", "jib:1", created=0), image("b1", "app:2")
+    plan = planned(params, *parts, matched_by_engine={"before": frozenset([image_id("a1")])})
+    assert verdict(plan, "a1")[:2] == (action, rule)
+
+
+KEPT_BY_LIST = [
+    ("labels", {"labels": ["nothing", " hold"]}),
+    ("expressions", {"patterns": ["^nothing", " ^app"], "use_regex": True}),
+    ("a digest that only the listing shows", {"patterns": [digest_reference("app", "a1")]}),
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("keep", [row[1] for row in KEPT_BY_LIST], ids=[row[0] for row in KEPT_BY_LIST])
+def test_what_a_list_with_commas_or_the_listing_says_is_kept(keep, store):
+    held = image("a1", "app:1", labels={"hold": ""}, digests=(digest_reference("app", "a1"),))
+    assert going(planned({"remove": ALL, "keep": keep}, held, store=store)) == []
+
+
 def test_what_an_earlier_task_removes_cannot_be_compared_with():
     with pytest.raises(
         InvalidRequest, match=r"remove\.since: 'gone:1' names no image here: an earlier task removes it"

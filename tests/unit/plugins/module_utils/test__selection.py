@@ -46,7 +46,9 @@ BAD_REQUESTS = [
     # situation, parameters, what the message must say
     ("nothing", {}, ["nothing selects an image", "names", "patterns", "filters"]),
     ("excludes alone", {"excludes": ["a"]}, ["nothing selects an image"]),
-    ("no filter has a value", {"filters": {"dangling": None}}, ["nothing selects an image"]),
+    ("no filter has a value", {"filters": {"dangling": None}}, ["filters.dangling", "None"]),
+    ("a filter without a value beside others", {"patterns": ["*"], "filters": {"until": None}}, ["filters.until"]),
+    ("white space around a label's sign", {"filters": {"label": "a = b"}}, ["filters.label", "'a = b'"]),
     ("empty name", {"names": [""]}, ["names", "empty"]),
     ("blank name", {"names": ["  "]}, ["names", "empty"]),
     ("reference in upper case", {"names": ["Redis:7"]}, ["names", "'Redis:7'", "lower case"]),

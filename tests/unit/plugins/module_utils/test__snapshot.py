@@ -252,6 +252,12 @@ AFTER = [
         ["db", "web"],
     ),
     (
+        "another collection's, whose containers are names",
+        [{"containers": ["db", "web"]}],
+        {"a1": ["app:1", "app:2"], "b1": ["base:1"], "c1": []},
+        ["db", "web"],
+    ),
+    (
         "lists that are null",
         [{"untagged": None, "deleted": None, "containers": None}],
         {"a1": ["app:1", "app:2"], "b1": ["base:1"], "c1": []},
@@ -281,6 +287,26 @@ def test_an_image_that_lost_its_last_name_is_kept_by_a_dangling_record_on_the_co
         (base,) = after_results(snapshot(image("b1", "base:1"), store=store), results).images
         assert base.has_dangling_record is kept
         assert base.references == ()
+
+
+def test_a_digest_that_was_untagged_is_no_digest_of_the_image_any_more():
+    digest = f"app@{image_id('d1')}"
+    pulled = image("a1", "app:1", digest, "other:1", digests=(digest,))
+    (after,) = after_results(snapshot(pulled), [{"untagged": ["app:1", digest]}]).images
+    assert after.digests == ()
+
+
+def test_what_was_really_committed_is_there_only_if_it_is_listed():
+    entry = {
+        "reference": "attic/web:1",
+        "container_id": "c",
+        "parent_id": image_id("b1"),
+        "image_id": image_id("e1"),
+        "created": "2024-01-01T00:00:00Z",
+    }
+    foretold = {**entry, "image_id": None}
+    assert len(after_results(snapshot(*HOST), [{"committed": [entry]}]).images) == len(snapshot(*HOST).images)
+    assert len(after_results(snapshot(*HOST), [{"committed": [foretold]}]).images) == len(snapshot(*HOST).images) + 1
 
 
 def test_a_dangling_record_that_was_untagged_is_gone():

@@ -34,6 +34,10 @@ DAMAGED = [
     ("too few times", '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": {"a": []}}}}'),
     ("images in a list", '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": []}}}'),
     ("a time of the run that is none", '{"version": 1, "engines": {"x": {"updated": "y", "images": {}}}}'),
+    (
+        "a time without end",
+        '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": {"a": [' + "9" * 400 + ", null]}}}}",
+    ),
     ("binary", "\x00\x01"),
 ]
 
