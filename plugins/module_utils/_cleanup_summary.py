@@ -52,6 +52,7 @@ _TOLD = (
     "deleted",
     "absent",
     "conflicts",
+    "archived",
     "containers",
     "images",
     "space_reclaimed",

@@ -274,6 +274,67 @@ def test_a_fleet_with_a_host_down_and_an_engine_stopped(engines, tmp_path):
     assert all(containers(engine) == [] for engine in engines)
 
 
+def test_a_host_that_is_lost_half_way_tells_what_was_done(engines, tmp_path):
+    engine = engines[0]
+    stopped_containers(engine.client)
+    hosts = inventory([engine], tmp_path, **ALL_OF_REDIS)
+    lost = "image_cleanup__containers is defined and image_cleanup__containers.removed is defined"
+    hosts[engine.name].update(
+        ansible_connection=f"{{{{ 'ssh' if {lost} else 'local' }}}}", ansible_host="127.0.0.1", ansible_port=1
+    )
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert run.code == 2, run.last_lines
+    (told,) = run.reports["report"]["hosts"]
+    assert (told["status"], told["containers_removed"], told["references_untagged"]) == ("unreachable", 2, 0)
+    assert "Connection refused" in told["message"]
+    assert run.reports[engine.name]["status"] == "unreachable"
+    assert (containers(engine), references(engine)) == ([], ["kept:1", "redis:7"])
+
+
+def test_a_play_does_not_take_the_summary_of_an_earlier_one(engines, tmp_path):
+    engine = engines[0]
+    stopped_containers(engine.client)
+    playbook = tmp_path / "twice.json"
+    mistaken = {"image_cleanup_policy": {"remov": {"dangling": True}}}
+    imports = [("audit", {}), ("cleanup", mistaken)]
+    playbook.write_text(
+        json.dumps([{"import_playbook": f"imagewarden.docker.{name}", "vars": own} for name, own in imports])
+    )
+    run = run_playbook(str(playbook), inventory([engine], tmp_path, **ALL_OF_REDIS), tmp_path)
+    assert run.code == 2, run.last_lines
+    (told,) = run.reports["report"]["hosts"]
+    assert (told["status"], told["containers_removed"]) == ("failed", 0)
+    assert "image_cleanup_policy.remov" in told["message"]
+    assert len(containers(engine)) == 2
+
+
+def test_options_that_are_a_text_are_refused_before_the_first_stage(engines, tmp_path):
+    engine = engines[0]
+    stopped_containers(engine.client)
+    run = run_playbook(
+        "imagewarden.docker.cleanup",
+        inventory([engine], tmp_path, **ALL_OF_REDIS),
+        tmp_path,
+        *("-e", "image_cleanup_policy={}"),
+    )
+    assert run.code == 2, run.last_lines
+    assert "are dictionaries of options" in run.reports["report"]["hosts"][0]["message"]
+    assert len(containers(engine)) == 2
+
+
+def test_what_was_done_is_told_although_no_report_can_be_written(engines, tmp_path):
+    engine = engines[0]
+    stopped_containers(engine.client)
+    (tmp_path / "file").touch()
+    hosts = inventory([engine], tmp_path, **ALL_OF_REDIS)
+    run = run_playbook(
+        "imagewarden.docker.cleanup", hosts, tmp_path, image_cleanup_report_dir=str(tmp_path / "file" / "reports")
+    )
+    assert run.code == 2, run.last_lines
+    assert f"{engine.name}  FAILED: " in run.output
+    assert "(before that: 2 containers removed, 1 reference untagged, 1 image deleted" in run.output
+
+
 SERIAL = [
     # situation, variables, hosts that are not run
     ("all at once", {}, 0),
