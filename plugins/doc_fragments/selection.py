@@ -29,6 +29,7 @@ options:
       - References that match one of these are never removed, whatever else selects them.
       - One that spells the default registry out is compared with the full form of a reference too, so that V(redis:*),
         V(docker.io/redis:*) and V(docker.io/library/redis:*) protect the same.
+      - A digest, as C(docker images --digests) shows it, protects the names of its repository.
     type: list
     elements: str
     default: []

@@ -136,7 +136,8 @@ options:
       unknown_age:
         description:
           - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones tell no age. With V(true), an
-            image with such a date is kept by O(keep.younger_than) and by O(keep.newest).
+            image with such a date is kept by O(keep.younger_than) and by O(keep.newest), and is not selected by
+            O(remove.before) alone.
           - With V(false) it counts as old.
         type: bool
         default: true
