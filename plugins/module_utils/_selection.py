@@ -275,15 +275,16 @@ def protected_by(patterns: Sequence[Pattern], image: Image) -> dict[Reference, P
     tag: what an operator reads off ``docker images --digests`` must not miss.
     """
     found: dict[Reference, Pattern] = {}
-    mind_digests = any(not pattern.is_glob or "@" in pattern.text for pattern in patterns)
-    shown = tuple(_shown_digests(image)) if mind_digests else ()
+    # Only where a digest is meant: an expression such as "db" would match the digits of every fifth one.
+    means_digest = {pattern: "@" in pattern.text or "sha256:" in pattern.text for pattern in patterns}
+    shown = tuple(_shown_digests(image)) if any(means_digest.values()) else ()
     for reference in image.references:
         spellings = [reference]
         for digest in shown:
             if digest.name == reference.name and reference.tag is not None:
                 spellings += [reference._replace(digest=digest.digest), digest]
         for pattern in patterns:
-            if any(map(pattern.protects, spellings)):
+            if any(map(pattern.protects, spellings if means_digest[pattern] else [reference])):
                 found[reference] = pattern
                 break
     return found

@@ -186,6 +186,7 @@ EXCLUDED = [
     ("a digest that the store makes up", [f"app@{image_id('a1')}"], False, ["other:1"]),
     ("a tag with its digest", [f"app:1@{image_id('a1')}"], False, ["app:2", "other:1"]),
     ("an expression for a digest", ["app@sha256:a1"], True, ["other:1"]),
+    ("digits that only the digest has", ["a10"], True, ["app:1", "app:2", "other:1"]),
     ("another repository's digest", [f"base@{image_id('a1')}"], False, ["app:1", "app:2", "other:1"]),
     ("a list written with commas", ["nothing", " app"], False, ["other:1"]),
 ]
