@@ -58,7 +58,7 @@ class StateMaker:
         self._choose = choose
         self._digests = digests
         self._is_containerd = engine.store == "containerd"
-        self._mounts_images = engine.version.startswith(("28", "29"))
+        self._mounts_images = engine.mounts_images
         self._containers = 0
         self._images: list[str] = []
         self.history: list[str] = []

@@ -45,6 +45,11 @@ class Engine:
         return str(self.client.version()["Version"])
 
     @property
+    def mounts_images(self) -> bool:
+        """Whether containers can mount images: from Engine 28 on."""
+        return int(self.version.partition(".")[0]) >= 28
+
+    @property
     def api_version(self) -> str:
         """The newest API version that it speaks."""
         return str(self.client.api_version)
