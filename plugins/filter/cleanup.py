@@ -7,16 +7,62 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT, SELECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup_summary import (
     failed_summary,
     fleet_lines,
     fleet_report,
     host_summary,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
+from ansible_collections.imagewarden.docker.plugins.modules import (
+    container_remove,
+    image_prune_policy,
+    image_remove,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+
+class _Stage(t.NamedTuple):
+    """What a stage's module makes of its options, which raises :class:`InvalidRequest` for those that it refuses."""
+
+    spec: dict[str, t.Any]
+    parse: Callable[[Mapping[str, t.Any]], object]
+
+
+#: The role's variables. How to connect is in another one.
+_STAGES = {
+    "image_cleanup_containers": _Stage(merge(SELECTION, container_remove.OPTIONS), container_remove.Request.parse),
+    "image_cleanup_untag": _Stage(merge(SELECTION, RESULT, image_remove.OPTIONS), image_remove.Request.parse),
+    "image_cleanup_policy": _Stage(merge(RESULT, image_prune_policy.OPTIONS), image_prune_policy.Policy.parse),
+}
+
+
+def cleanup_option_errors(variables: Mapping[str, t.Any]) -> list[str]:
+    """What the stages of the role image_cleanup would refuse, a message each, before the first of them runs."""
+    unknown = sorted(set(variables) - set(_STAGES))
+    if unknown:
+        raise AnsibleFilterError(f"cleanup_option_errors knows {', '.join(_STAGES)}, not {', '.join(unknown)}")
+    return [f"{name}: {error}" for name, options in variables.items() for error in _errors(_STAGES[name], options)]
+
+
+def _errors(stage: _Stage, options: t.Any) -> list[str]:
+    if not isinstance(options, dict):
+        return [f"{options!r} is no dictionary of options. On the command line, write --extra-vars as JSON"]
+    if not options:
+        return []
+    checked = ArgumentSpecValidator(stage.spec).validate(options)
+    if checked.error_messages:
+        return list(checked.error_messages)
+    try:
+        stage.parse(checked.validated_parameters)
+    except InvalidRequest as exc:
+        return [str(exc)]
+    return []
 
 
 def cleanup_summary(engines: Sequence[Mapping[str, t.Any]] | Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -50,6 +96,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
         return {
+            "cleanup_option_errors": cleanup_option_errors,
             "cleanup_summary": cleanup_summary,
             "cleanup_fleet_report": cleanup_fleet_report,
             "cleanup_fleet_lines": cleanup_fleet_lines,

@@ -308,18 +308,27 @@ def test_a_play_does_not_take_the_summary_of_an_earlier_one(engines, tmp_path):
     assert len(containers(engine)) == 2
 
 
-def test_options_that_are_a_text_are_refused_before_the_first_stage(engines, tmp_path):
-    engine = engines[0]
-    stopped_containers(engine.client)
-    run = run_playbook(
-        "imagewarden.docker.cleanup",
-        inventory([engine], tmp_path, **ALL_OF_REDIS),
-        tmp_path,
-        *("-e", "image_cleanup_policy={}"),
-    )
-    assert run.code == 2, run.last_lines
-    assert "are dictionaries of options" in run.reports["report"]["hosts"][0]["message"]
-    assert len(containers(engine)) == 2
+def test_a_mistake_in_the_last_stage_is_found_before_the_first(engines, tmp_path):
+    """A value that only the module can read; a text instead of options, which overrides the inventory."""
+    wrong_value, text = engines[0], engines[-1]
+    variables = {
+        **ALL_OF_REDIS,
+        "image_cleanup_policy": {"remove": {"dangling": True}, "keep": {"younger_than": "soon"}},
+    }
+    for engine, part, arguments in (
+        (wrong_value, "image_cleanup_policy: keep.younger_than: 'soon'", ()),
+        (text, "image_cleanup_policy: '{}' is no dictionary of options", ("-e", "image_cleanup_policy={}")),
+    ):
+        engine.reset()
+        stopped_containers(engine.client)
+        run = run_playbook(
+            "imagewarden.docker.cleanup", inventory([engine], tmp_path, **variables), tmp_path, *arguments
+        )
+        assert run.code == 2, run.last_lines
+        assert part in run.reports["report"]["hosts"][0]["message"]
+        # What the role itself could not write is written like every other host's.
+        assert part in run.reports[engine.name]["message"]
+        assert len(containers(engine)) == 2
 
 
 def test_what_was_done_is_told_although_no_report_can_be_written(engines, tmp_path):
