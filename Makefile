@@ -20,6 +20,8 @@ LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-l
 # Measuring coverage makes it many times slower.
 TIMED := tests/unit/plugins/module_utils/test__policy_plan.py::test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time
 
+# Most of the time of an Engine's tests is its own: several Engines are tested at a time, each in one process.
+SIDE_BY_SIDE ?= --numprocesses 3 --dist loadgroup
 # Further pytest options, such as PYTEST_OPTIONS='-k digest -x'.
 PYTEST_OPTIONS ?=
 # Further options of molecule test, such as MOLECULE_OPTIONS='--destroy=never'.
@@ -55,7 +57,7 @@ coverage: venv ## Fail when a branch of what decides (see pyproject.toml) is tak
 
 .PHONY: test-engines
 test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
-	$(PYTEST) tests/integration --ignore tests/integration/test_role.py $(PYTEST_OPTIONS)
+	$(PYTEST) tests/lab tests/integration --ignore tests/integration/test_role.py $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
 
 .PHONY: test-role
 test-role: venv ## Run the role and the playbooks on the real engines of the lab (root or sudo).

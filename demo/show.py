@@ -52,7 +52,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _started(lab: LabDirectory) -> t.Iterator[tuple[APIClient, str, Registry]]:
-    engine, registry = private_engine(lab), Registry(lab)
+    engine, registry = private_engine(lab), Registry(lab.registry)
     try:
         engine.start()
         registry.start()

@@ -26,7 +26,7 @@ import typing as t
 # Makes the collection importable.
 import conftest  # noqa: F401  pylint: disable=unused-import
 from tests.integration.engine_state import EngineState
-from tests.integration.exactness import compare, compare_with_truth
+from tests.integration.exactness import compare, compare_with_truth, foretell
 from tests.integration.module_run import run_module
 from tests.integration.random_policies import random_policy
 from tests.integration.random_states import StateMaker, publish_images
@@ -91,12 +91,12 @@ def run_case(
     arguments = {"docker_host": engine.docker_host, "details": "all", "usage_file": usage_file, **policy}
     if choose.random() < 0.2:
         arguments["archive_dir"] = os.path.join(os.path.dirname(usage_file), "archives")
-    predicted = run_module(MODULE, arguments, check=True)
+    predicted, writes = foretell(MODULE, engine, arguments)
     untouched = EngineState.read(engine.client)
     actual = run_module(MODULE, arguments)
     after = EngineState.read(engine.client)
     again = run_module(MODULE, arguments)
-    differences = [*before.differences(untouched, "check mode changed the Engine")]
+    differences = [*before.differences(untouched, "check mode changed the Engine"), *writes]
     differences += compare(predicted, actual)
     differences += compare_with_truth(actual, before, after)
     differences += compare_with_policy(predicted, actual, before)

@@ -31,6 +31,7 @@ from tests.integration.random_requests import random_request
 from tests.integration.random_states import StateMaker, publish_images
 from tests.lab.engines import ENGINE_NAMES
 from tests.lab.lab import Lab
+from tests.lab.proxy import RecordingProxy
 
 if t.TYPE_CHECKING:
     from tests.lab.engine import Engine
@@ -92,12 +93,12 @@ def run_case(engine: Engine, maker: StateMaker, choose: random.Random, place: tu
     before = EngineState.read(engine.client)
     request = random_request(choose, before)
     arguments = {"docker_host": engine.docker_host, "details": "all", **request}
-    predicted = run_module("image_remove", arguments, check=True)
+    predicted, writes = foretell("image_remove", engine, arguments)
     untouched = EngineState.read(engine.client)
     actual = run_module("image_remove", arguments)
     after = EngineState.read(engine.client)
     again = run_module("image_remove", arguments)
-    differences = [*before.differences(untouched, "check mode changed the Engine")]
+    differences = [*before.differences(untouched, "check mode changed the Engine"), *writes]
     differences += compare(predicted, actual)
     differences += compare_with_truth(actual, before, after)
     if again["changed"]:
@@ -116,6 +117,16 @@ def run_case(engine: Engine, maker: StateMaker, choose: random.Random, place: tu
         tuple(maker.history),
         str(before),
     )
+
+
+def foretell(module: str, engine: Engine, arguments: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+    """The result of check mode, and whatever it sent to the Engine but for reading."""
+    proxy = RecordingProxy(engine.socket)
+    try:
+        predicted = run_module(module, {**arguments, "docker_host": proxy.docker_host}, check=True)
+        return predicted, [f"check mode sent {method} {path}" for method, path in proxy.writes]
+    finally:
+        proxy.close()
 
 
 def compare(predicted: dict[str, t.Any], actual: dict[str, t.Any]) -> t.Iterator[str]:

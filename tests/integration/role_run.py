@@ -14,7 +14,12 @@ import sys
 import typing as t
 from pathlib import Path
 
+import jsonschema
+
 import conftest
+
+#: What the guide says that `report.json` keeps to.
+SCHEMA = Path(__file__).resolve().parents[2] / "playbooks" / "report.schema.json"
 
 #: Every host is this machine, and finds its Engine by its variables.
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -115,7 +120,10 @@ def _run(directory: Path, reports: Path, *arguments: str) -> PlaybookRun:
 
 
 def _reports(directory: Path) -> dict[str, dict[str, t.Any]]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))}
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(directory.glob("*.json"))}
+    if "report" in found:
+        jsonschema.validate(found["report"], json.loads(SCHEMA.read_text()))
+    return found
 
 
 #: What must be the same of each stage in check mode and in the real run.

@@ -391,10 +391,10 @@ def test_options_of_the_connection_come_from_module_defaults_too(engines, tmp_pa
     assert (containers(engine), references(engine)) == ([], ["kept:1"])
 
 
-def test_random_chains_are_foretold(lab):
+def test_random_chains_are_foretold(lab, registry):
     made = [lab.engine(name) for name in sorted(selected_engines())]
     seed = random.SystemRandom().randrange(10_000)
-    digests = publish_images(lab.registry, random.Random(f"{seed}/registry"))
+    digests = publish_images(registry, random.Random(f"{seed}/registry"))
     for number in range(ROUNDS):
         wrong = [str(case) for case in run_round(made, seed, number, digests) if case.differences]
         assert not wrong, "\n".join(wrong)

@@ -79,7 +79,18 @@ class LabDirectory:
 
     @property
     def registry(self) -> Path:
+        """The registry of the lab's commands."""
         return self.root / "registry"
+
+    @property
+    def own_registry(self) -> Path:
+        """This process's registry, in which nobody else moves a tag."""
+        return self.root / f"registry-{os.getpid()}"
+
+    @property
+    def registries(self) -> list[Path]:
+        """Those of all processes."""
+        return [self.registry, *self.root.glob("registry-*")]
 
     @property
     def ssh(self) -> Path:

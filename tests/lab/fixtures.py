@@ -37,6 +37,13 @@ def _skip_if_off() -> None:
         pytest.skip("IMAGEWARDEN_LAB=off")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`, the tests of one Engine run in one process, in their order."""
+    for item in items:
+        of = getattr(item, "callspec", None)
+        item.add_marker(pytest.mark.xdist_group(of.params.get("engine", "none") if of else "none"))
+
+
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The lab, with the selected Engines up. It is left running: `python -m tests.lab down` ends it."""
@@ -64,9 +71,12 @@ def fresh_engine(engine: Engine) -> t.Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def registry(lab: Lab) -> Registry:
-    """The loopback registry. Names in it are shared: a test makes its own."""
-    return lab.registry
+def registry(lab: Lab) -> t.Iterator[Registry]:
+    """A loopback registry of this process, for test runs side by side move the same tags. Its tests share the names in it."""
+    own = Registry(lab.directory.own_registry)
+    own.start()
+    yield own
+    own.purge()
 
 
 @pytest.fixture(scope="session")

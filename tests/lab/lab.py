@@ -31,7 +31,7 @@ class Lab:
     def __init__(self, directory: LabDirectory | None = None) -> None:
         self.directory = directory or LabDirectory.from_environment()
         self.outer = PrivateEngine(self.directory.outer, self.directory)
-        self.registry = Registry(self.directory)
+        self.registry = Registry(self.directory.registry)
         self._client: APIClient | None = None
 
     def up(self, names: t.Sequence[str] = ENGINE_NAMES, say: t.Callable[[str], None] = lambda line: None) -> None:
@@ -58,7 +58,8 @@ class Lab:
                     self.host(name).remove()
             for engine in self.directory.private_engines:
                 PrivateEngine(engine, self.directory).purge()
-            self.registry.purge()
+            for registry in self.directory.registries:
+                Registry(registry).purge()
             self.outer.stop()
             self._client = None
             residue.kill_cgroup(self.directory.cgroup_parent)

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from . import machine, processes, residue
-from .directory import LabDirectory
 from .errors import LabError
 from .ports import free_port
 
@@ -33,8 +32,8 @@ http:
 class Registry:
     """A docker-registry process and its storage."""
 
-    def __init__(self, lab: LabDirectory) -> None:
-        self.directory = lab.registry
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._pidfile = self.directory / "registry.pid"
         self._data = self.directory / "data"
 

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The C(EXAMPLES) of C(container_remove), C(image_usage_info) and the filters, in playbooks, as they are written.
+
+Those of the modules that remove images need a state each, and are in these modules' own tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import pytest
+import yaml
+
+from tests.integration.ansible_run import CHECKOUT
+from tests.integration.module_run import MODULES
+from tests.integration.role_run import run_playbook
+from tests.lab import state
+
+pytestmark = pytest.mark.engine
+pytest_plugins = ["tests.lab.fixtures"]
+
+
+def of_module(name):
+    return yaml.safe_load(importlib.import_module(f"{MODULES}.{name}").EXAMPLES)
+
+
+def of_filter(name):
+    return yaml.safe_load(yaml.safe_load((CHECKOUT / "plugins" / "filter" / f"{name}.yml").read_text())["EXAMPLES"])
+
+
+def run_tasks(engine, directory, tasks, *arguments):
+    """Run them on an Engine that only C(module_defaults) names; returns what the run printed."""
+    playbook = directory / "examples.json"
+    defaults = {"group/imagewarden.docker.docker": {"docker_host": engine.docker_host}}
+    play = {"hosts": "all", "gather_facts": False, "module_defaults": defaults, "tasks": list(tasks)}
+    playbook.write_text(json.dumps([play]))
+    run = run_playbook(str(playbook), {"host": {}}, directory, *arguments)
+    assert run.code == 0, run.last_lines
+    return run.output
+
+
+def containers(engine):
+    return sorted(row["Names"][0].lstrip("/") for row in engine.client.containers(all=True))
+
+
+def images(engine):
+    return sorted(name.rpartition(":")[0] for row in engine.client.images() for name in row["RepoTags"] or [])
+
+
+def test_the_examples_of_container_remove(fresh_engine, tmp_path):
+    client = fresh_engine.client
+    state.import_image(client, "app:1")
+    state.import_image(client, "redis:alpine")
+    state.container(client, "app:1", "exited", name="db-old")
+    state.container(client, "app:1", "created", name="never-run")
+    state.container(client, "redis:alpine", "running", name="cache")
+    for name in ("live", "web", "worker"):
+        state.container(client, "app:1", "running", name=name)
+    of_pipeline = {"labels": {"ci.pipeline": "7"}, "anonymous_volumes": ["/data"]}
+    state.container(client, "app:1", "paused", name="job", **of_pipeline)
+
+    *examples, copy = of_module("container_remove")
+    for check in (["--check"], []):
+        printed = run_tasks(fresh_engine, tmp_path, examples, *check)
+        # The last task of the chain knows, in check mode too, that the containers are gone.
+        assert printed.count("changed: [host]") == len(examples) - 1, printed
+        if check:
+            assert len(containers(fresh_engine)) == 7
+    assert containers(fresh_engine) == ["live"]
+    assert images(fresh_engine) == ["app"]
+    assert not client.volumes()["Volumes"]
+
+    state.container(client, "app:1", "exited", name="legacy-app")
+    run_tasks(fresh_engine, tmp_path, [copy])
+    assert containers(fresh_engine) == ["live"]
+    assert images(fresh_engine) == ["app", "attic/legacy-app"]
+
+
+def test_the_examples_of_image_usage_info_and_the_filters(fresh_engine, tmp_path):
+    client = fresh_engine.client
+    state.import_image(client, "app:1")
+    state.container(client, "app:1", "exited", name="old")
+    state.import_image(client, "unused:1")
+    remove = {"name": "Remove", "imagewarden.docker.container_remove": {"states": ["exited"]}, "register": "containers"}
+    policy = {"remove": {"dangling": True}, "keep": {"younger_than": "7d"}}
+    prune = {
+        "name": "Prune",
+        "imagewarden.docker.image_prune_policy": {**policy, "usage_file": str(tmp_path / "usage.json")},
+        "register": "policy",
+    }
+    tell = {"name": "Tell", "ansible.builtin.debug": {"var": "summary.summary"}}
+    tasks = [*of_module("image_usage_info"), remove, prune, *of_filter("cleanup_summary"), tell]
+    fact = {"name": "Note", "ansible.builtin.set_fact": {"image_cleanup_summary": "{{ summary }}", "policy": policy}}
+    tasks += [fact, *of_filter("cleanup_option_errors"), *of_filter("cleanup_fleet_report")]
+    printed = run_tasks(fresh_engine, tmp_path, [*tasks, *of_filter("cleanup_fleet_lines")])
+    assert '"unused:1"' in printed
+    assert '"app:1"' not in printed.partition("TASK [Ask when")[0].partition("five largest")[2]
+    assert '"summary.summary": "1 container removed' in printed
+    assert "host   1 container removed" in printed
