@@ -21,7 +21,7 @@ LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-l
 TIMED := tests/unit/plugins/module_utils/test__policy_plan.py::test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time
 
 # Most of the time of an Engine's tests is its own: several Engines are tested at a time, each in one process.
-SIDE_BY_SIDE ?= --numprocesses 3 --dist loadgroup
+SIDE_BY_SIDE ?= --numprocesses 3
 # Further pytest options, such as PYTEST_OPTIONS='-k digest -x'.
 PYTEST_OPTIONS ?=
 # Further options of molecule test, such as MOLECULE_OPTIONS='--destroy=never'.

@@ -37,13 +37,6 @@ def _skip_if_off() -> None:
         pytest.skip("IMAGEWARDEN_LAB=off")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`, the tests of one Engine run in one process, in their order."""
-    for item in items:
-        of = getattr(item, "callspec", None)
-        item.add_marker(pytest.mark.xdist_group(of.params.get("engine", "none") if of else "none"))
-
-
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The lab, with the selected Engines up. It is left running: `python -m tests.lab down` ends it."""
