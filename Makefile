@@ -12,6 +12,8 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# The engines of the lab need root.
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -E)
 # Environments are made once; new pins make them anew.
 NOX := $(BIN)/nox -R
 
@@ -57,16 +59,17 @@ coverage: venv ## Fail when a branch of what decides (see pyproject.toml) is tak
 
 .PHONY: test-engines
 test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
-	$(PYTEST) tests/lab tests/integration --ignore tests/integration/test_role.py $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
+	$(AS_ROOT) $(PYTEST) tests/lab tests/integration --ignore tests/integration/test_role.py $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
 
 .PHONY: test-role
 test-role: venv ## Run the role and the playbooks on the real engines of the lab (root or sudo).
-	$(PYTEST) tests/integration/test_role.py $(PYTEST_OPTIONS)
+	$(AS_ROOT) $(PYTEST) tests/integration/test_role.py $(PYTEST_OPTIONS)
 
 .PHONY: test-molecule
 test-molecule: venv ## Run the Molecule scenarios of the role, over SSH on the hosts of the lab (root or sudo).
 	@# What an earlier run left half-way counts as prepared.
-	export PATH="$(CURDIR)/$(BIN):$$PATH"; molecule reset --all && molecule test --all $(MOLECULE_OPTIONS)
+	export PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	for command in reset "test $(MOLECULE_OPTIONS)"; do $(AS_ROOT) env PATH="$$PATH" molecule $$command --all; done
 
 .PHONY: test-matrix
 test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
@@ -74,15 +77,15 @@ test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons
 
 .PHONY: lab-up
 lab-up: venv ## Start the five engines of the lab.
-	$(BIN)/python -m tests.lab up
+	$(AS_ROOT) $(BIN)/python -m tests.lab up
 
 .PHONY: lab-status
 lab-status: venv ## Show which engines of the lab run.
-	$(BIN)/python -m tests.lab status
+	$(AS_ROOT) $(BIN)/python -m tests.lab status
 
 .PHONY: lab-down
 lab-down: venv ## Stop the lab and remove what it left.
-	$(BIN)/python -m tests.lab down
+	$(AS_ROOT) $(BIN)/python -m tests.lab down
 
 .PHONY: lint
 lint: venv .nox/.pins ## Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.

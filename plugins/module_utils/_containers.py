@@ -429,11 +429,9 @@ def _repository(text: t.Any) -> str | None:
     if text is None:
         return None
     try:
-        reference = Reference.parse(f"{text}/name:tag")
+        Reference.parse(f"{text}/name:tag")
     except ValueError as exc:
         raise InvalidRequest(f"commit_to: {text!r} is not a repository") from exc
-    if reference.digest is not None or not str(text):
-        raise InvalidRequest(f"commit_to: {text!r} is not a repository")
     return str(text)
 
 

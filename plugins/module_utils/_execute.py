@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
@@ -89,7 +90,9 @@ def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outco
     steps: list[StepOutcome] = []
     archived: dict[str, str] = {}
     unsaved: dict[str, tuple[str, str]] = {}
-    to_save = _targets_that_go(plan) if archive is not None else {}
+    going = _targets_that_go(plan)
+    to_save = going if archive is not None else {}
+    left_alone: dict[str, str] = {}
     lost = ""
     for step in plan.steps:
         if lost:
@@ -101,23 +104,30 @@ def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outco
             try:
                 archived[image_id] = archive.save(image_id, to_save[image_id])
             except NotArchived as exc:
-                unsaved[image_id] = _why_unsaved(step, plan, engine, str(exc))
+                unsaved[image_id] = _why_unsaved(step, plan, engine, str(exc), image_id in going)
         if image_id in unsaved:
             status, reason = unsaved[image_id]
             steps.append(StepOutcome(step, status, reason=reason, as_planned=False))
             continue
+        if image_id in left_alone:
+            steps.append(StepOutcome(step, SKIPPED, reason=left_alone[image_id], as_planned=False))
+            continue
         try:
-            steps.append(_run(step, plan, engine))
+            outcome = _run(step, plan, engine, image_id in going)
         except EngineUnavailable as exc:
             lost = str(exc)
-            steps.append(StepOutcome(step, FAILED, reason=lost, as_planned=False))
+            outcome = StepOutcome(step, FAILED, reason=lost, as_planned=False)
+        if outcome.status == SKIPPED:
+            # Its later steps were planned for what this one would have left.
+            left_alone[image_id] = f"{step.candidate.target} stays: {outcome.reason}"
+        steps.append(outcome)
     return Outcome(plan, tuple(steps), None if archive is None else tuple(archived.items()))
 
 
-def _why_unsaved(step: Step, plan: Plan, engine: Engine, reason: str) -> tuple[str, str]:
+def _why_unsaved(step: Step, plan: Plan, engine: Engine, reason: str, goes: bool) -> tuple[str, str]:
     """The status and the reason of an image that could not be saved: what is gone or changed by now is no failure."""
     try:
-        status, change = _verify(step, plan, engine)
+        status, change = _verify(step, plan, engine, goes)
     except (EngineError, EngineUnavailable):
         return FAILED, reason
     return (status, change) if status else (FAILED, reason)
@@ -137,9 +147,9 @@ def _targets_that_go(plan: Plan) -> dict[str, tuple[Reference, ...]]:
     return targets
 
 
-def _run(step: Step, plan: Plan, engine: Engine) -> StepOutcome:
+def _run(step: Step, plan: Plan, engine: Engine, goes: bool) -> StepOutcome:
     try:
-        status, reason = _verify(step, plan, engine)
+        status, reason = _verify(step, plan, engine, goes)
     except EngineError as exc:
         return StepOutcome(step, FAILED, reason=str(exc), as_planned=False)
     if status:
@@ -151,7 +161,7 @@ def _run(step: Step, plan: Plan, engine: Engine) -> StepOutcome:
             return StepOutcome(step, GONE, reason="it was already gone", as_planned=False)
         # The Engine drops from its answer what it had removed before the error, conflicts among them.
         if exc.status == 409:
-            return _observed(step, plan, engine, REFUSED, exc.explanation)
+            return _refused(step, plan, engine, exc.explanation)
         return _observed(step, plan, engine, FAILED, str(exc))
     except EngineUnavailable as exc:
         return _observed(step, plan, engine, FAILED, str(exc))
@@ -174,8 +184,11 @@ def _reported_but_kept(step: Step, deleted: Sequence[str], engine: Engine) -> fr
         return step.effect.survives
 
 
-def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:
-    """Whether the step's target is still what was planned; a status and reason when it is not."""
+def _verify(step: Step, plan: Plan, engine: Engine, goes: bool) -> tuple[str, str]:
+    """Whether the step's target is still what was planned; a status and reason when it is not.
+
+    ``goes`` is whether the plan removes the image for good, in this step or a later one.
+    """
     removal = step.candidate.removal
     raw = engine.inspect_image(removal.address)
     if raw is None:
@@ -185,9 +198,9 @@ def _verify(step: Step, plan: Plan, engine: Engine) -> tuple[str, str]:
     store = plan.snapshot.engine.store
     if _comparable(parse_references(raw, store)[0], store) != _comparable(step.references, store):
         return SKIPPED, "the image's references changed after planning"
-    container = _container_since(step, plan, engine)
+    container = _container_since(step, plan, engine, goes)
     if container is not None:
-        return SKIPPED, f"container {container.name} started to use the image after planning"
+        return SKIPPED, _came_into_use(container)
     return "", ""
 
 
@@ -198,22 +211,43 @@ def _goes_whatever_mounts_it(step: Step) -> bool:
     return bool(step.effect.gone) and not (by_tag and step.effect.gone == (removal.image_id,))
 
 
-def _container_since(step: Step, plan: Plan, engine: Engine) -> Container | None:
-    """A container that came after planning and uses the step's image, where the Engine itself would not mind it."""
-    # Without force it refuses to delete what a container was made from, but lets its names go.
-    uses_count = plan.force or (plan.spares_names_in_use and not step.effect.deleted)
-    mounts_count = plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(step)
-    if not (uses_count or mounts_count):
-        return None
+def _container_since(step: Step, plan: Plan, engine: Engine, goes: bool) -> Container | None:
+    """A container that came after planning and uses the step's image.
+
+    Without force the Engine refuses to delete what a container was made from, but lets its names go, and what is mounted.
+    """
+    only_untags = not step.effect.deleted
+    spares_names = plan.force or (plan.spares_names_in_use and only_untags)
+    uses_count = spares_names or (goes and only_untags)
+    mounts_count = spares_names or (plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(step))
+    return _newcomer(step, plan, engine, uses_count, mounts_count) if uses_count or mounts_count else None
+
+
+def _newcomer(step: Step, plan: Plan, engine: Engine, uses_count: bool, mounts_count: bool) -> Container | None:
+    """A container that the plan does not know and that is made of the step's image, or mounts what may be it."""
     planned = {container.id for container in plan.snapshot.containers}
     for container in (parse_container(entry) for entry in engine.list_containers()):
+        is_made_of_it = uses_count and container.image_id == step.candidate.removal.image_id
         # What a new container mounts is told by name only: it may be this image.
-        is_user = bool(container.mounted_images) or (
-            uses_count and container.image_id == step.candidate.removal.image_id
-        )
-        if is_user and container.id not in planned:
+        if (is_made_of_it or (mounts_count and container.mounted_images)) and container.id not in planned:
             return container
     return None
+
+
+def _refused(step: Step, plan: Plan, engine: Engine, explanation: str) -> StepOutcome:
+    """What the Engine would not do: a conflict, unless it is for a container that came after planning."""
+    outcome = _observed(step, plan, engine, REFUSED, explanation)
+    if outcome.status != REFUSED or outcome.untagged or outcome.deleted:
+        return outcome
+    with contextlib.suppress(EngineError, EngineUnavailable):
+        container = _newcomer(step, plan, engine, uses_count=True, mounts_count=False)
+        if container is not None:
+            return outcome._replace(status=SKIPPED, reason=_came_into_use(container))
+    return outcome
+
+
+def _came_into_use(container: Container) -> str:
+    return f"container {container.name} started to use the image after planning"
 
 
 def _comparable(references: Sequence[Reference], store: str) -> frozenset[Reference]:

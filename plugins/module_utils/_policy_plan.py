@@ -74,10 +74,11 @@ class Breach(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PolicyPlan(Plan):
-    """A plan, with the goal that it was made for, the least that it frees, and the guard's veto."""
+    """A plan, with the goal that it was made for, the bytes that it frees at least and most likely, and the guard's veto."""
 
     goal: Goal | None = None
     freed: int = 0
+    expected: int = 0
     breach: Breach | None = None
     largest: tuple[Image, ...] = ()
 
@@ -281,17 +282,22 @@ def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
 
 
 class Tally:
-    """The bytes that releases set free for certain, added up one by one: ``_space.least_total`` of all so far."""
+    """The bytes that releases set free for certain, added up one by one: ``_space.least_total`` of all so far.
+
+    ``expected`` are those that they most likely set free.
+    """
 
     def __init__(self, build_cache: BuildCache | None) -> None:
         self._cache = build_cache
         self._sum = 0
+        self.expected = 0
         self._doubtful: list[int] = []
         self._is_exact = True
 
     def add(self, release: Release) -> None:
         """One more deleted image."""
         self._sum += release.size
+        self.expected += max(release.size, release.expected)
         self._is_exact = self._is_exact and release.is_exact
         if self._cache is not None and self._cache.shared_without_size:
             heapq.heappush(self._doubtful, release.size)
@@ -336,6 +342,7 @@ def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, 
         spares_names_in_use=True,
         goal=goal,
         freed=tally.bytes,
+        expected=tally.expected,
     )
 
 
@@ -359,10 +366,14 @@ def _needless(wanted: Wanted, goal: Goal | None, tally: Tally, simulation: Simul
         return Reason(TARGET, "as long as other references keep it, removing this one frees nothing")
     if simulation.store.children.get(wanted.image.id):
         return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
-    if tally.bytes >= goal.needed:
-        unmeasured = f"the target cannot be measured: {goal.unknown} is not known"
-        return Reason(TARGET, unmeasured if goal.unknown else "the target is met without it")
-    return None
+    # What is not certain to be set free counts too: the next run measures, and goes on if it was less. What a container or
+    # BuildKit holds beyond the images would otherwise let every candidate go.
+    if tally.expected < goal.needed:
+        return None
+    if goal.unknown:
+        return Reason(TARGET, f"the target cannot be measured: {goal.unknown} is not known")
+    certain = tally.bytes >= goal.needed
+    return Reason(TARGET, "the target is met without it" if certain else "the target is most likely met without it")
 
 
 def _step(simulation: Simulation, candidate: Candidate, wanted: Wanted, protection: Protection) -> Step | Reason | None:

@@ -16,6 +16,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._report import 
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.imagewarden.docker.plugins.module_utils._disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._execute import Outcome
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy import Policy, Target
@@ -69,7 +71,7 @@ def _target(plan: PolicyPlan, target: Target, before: Measured, after: Measured)
     missed = _missed(target, before, after)
     result: dict[str, t.Any] = {
         "met": not missed,
-        "text": "the target is met" if not missed else f"the target is not met: {' and '.join(missed)}",
+        "text": _text(plan, missed),
         "needed": None if math.isinf(needed) else math.ceil(needed),
         "freed": plan.freed,
         "total_size": None,
@@ -86,6 +88,15 @@ def _target(plan: PolicyPlan, target: Target, before: Measured, after: Measured)
             "after": _shares(after.file_system),
         }
     return result
+
+
+def _text(plan: PolicyPlan, missed: Sequence[str]) -> str:
+    if not missed:
+        return "the target is met"
+    text = f"the target is not met: {' and '.join(missed)}"
+    if plan.expected <= plan.freed:
+        return text
+    return f"{text} ({human_size(plan.freed)} are certain to be set free, and {human_size(plan.expected)} are expected)"
 
 
 def _missed(target: Target, before: Measured, after: Measured) -> list[str]:

@@ -174,7 +174,7 @@ class Pattern(t.NamedTuple):
             return self._matches_glob(reference.familiar_name, reference)
         found = self.regex.search(reference.familiar)
         # A digest's digits are no name: what matches nothing but some of them was not meant.
-        return found is not None and found.start() < reference.end_of_words
+        return found is not None and (reference.digest is None or found.start() < reference.end_of_words)
 
     def protects(self, reference: Reference) -> bool:
         """Like :meth:`matches`, but a rule that keeps must not miss for a spelling.

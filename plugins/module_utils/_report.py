@@ -25,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._plan import (
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._space import least_total
+from ansible_collections.imagewarden.docker.plugins.module_utils._store import mounters_by_image
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
 
 if t.TYPE_CHECKING:
@@ -173,11 +174,16 @@ def created(image: Image) -> str | None:
 
 
 def users_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
-    """The containers made from each image, by name."""
-    users: dict[str, list[Container]] = {}
-    for container in sorted(snapshot.containers, key=lambda container: (container.name, container.id)):
-        users.setdefault(container.image_id, []).append(container)
-    return users
+    """The containers made from each image and those that mount it, by name."""
+    users: dict[str, dict[str, Container]] = {}
+    for container in snapshot.containers:
+        users.setdefault(container.image_id, {})[container.id] = container
+    for image_id, containers in mounters_by_image(snapshot).items():
+        users.setdefault(image_id, {}).update((container.id, container) for container in containers)
+    return {
+        image_id: sorted(found.values(), key=lambda container: (container.name, container.id))
+        for image_id, found in users.items()
+    }
 
 
 def _conflicts(outcome: Outcome) -> list[dict[str, t.Any]]:

@@ -287,6 +287,11 @@ def protected_by(patterns: Sequence[Pattern], image: Image) -> dict[Reference, P
             if any(map(pattern.protects, spellings if means_digest[pattern] else [reference])):
                 found[reference] = pattern
                 break
+    # A digest stays with a tag of its repository: without it, nothing tells any more where the tag came from.
+    by_name = {reference.name: pattern for reference, pattern in found.items()}
+    for reference in image.references if found else ():
+        if reference.tag is None and reference.name in by_name:
+            found.setdefault(reference, by_name[reference.name])
     return found
 
 

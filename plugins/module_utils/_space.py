@@ -25,11 +25,15 @@ if t.TYPE_CHECKING:
 
 
 class Release(t.NamedTuple):
-    """What deleting one image sets free: bytes, whether that is exact, and chain IDs from the top to the base."""
+    """What deleting one image sets free: bytes for certain, whether that is exact, and chain IDs from the top to the base.
+
+    ``expected`` are the bytes that it most likely sets free, if these are more than the certain ones.
+    """
 
     size: int
     is_exact: bool
     layers: tuple[str, ...] = ()
+    expected: int = 0
 
 
 def chain_ids(diff_ids: Sequence[str]) -> tuple[str, ...]:
@@ -79,14 +83,17 @@ class SpaceLedger:
         """Delete this image from the ledger, and tell what that sets free."""
         image = self._images[image_id]
         if not self._knows_layers:
-            return Release(self._least(image), False)
+            least, expected = self._least(image), self._expected(image)
+            return Release(least, False, expected=expected if expected > least else 0)
         chains = self._chains[image_id]
         for chain in chains:
             self._holders[chain] -= 1
         kept = sum(1 for chain in chains if self._holders[chain] > 0)
         low, high = self._freed(image, chains, kept)
         layers = tuple(reversed(chains[kept:]))
-        return Release(low if self._knows_holders else 0, self._is_exact and low == high, layers)
+        if not self._knows_holders:
+            return Release(0, False, layers, low)
+        return Release(low, self._is_exact and low == high, layers)
 
     def _count_holders(self, snapshot: Snapshot) -> bool:
         """Count who holds each chain. Whether all of them are known: an image mount's name may have moved since."""
@@ -116,6 +123,19 @@ class SpaceLedger:
         """The bytes that only this image holds, by the Engine's listing; none where a container holds them too."""
         size = image.size if self._is_graphdriver else image.unpacked
         if size is None or image.shared_size is None or image.id in self._in_use or self._has_orphans:
+            return 0
+        return max(size - image.shared_size, 0)
+
+    def _expected(self, image: Image) -> int:
+        """The same where what holds layers besides images is passed over, and at the least half of an image is unpacked.
+
+        Before API 1.48 the containerd store tells the size of an image with its content, which is hardly ever larger than
+        what is unpacked of it.
+        """
+        size = image.size if self._is_graphdriver else image.unpacked
+        if size is None:
+            size = image.size // 2
+        if image.shared_size is None or image.id in self._in_use:
             return 0
         return max(size - image.shared_size, 0)
 

@@ -157,10 +157,12 @@ options:
         default: never
   target:
     description:
-      - Remove no more than is needed. The plan ends as soon as the bytes that it frees for certain meet the target.
+      - Remove no more than is needed. The plan ends as soon as the bytes that it most likely frees meet the target.
       - Without it, everything goes that O(remove) selects and O(keep) does not keep.
       - With it, an image goes only if all of its references do, and none of its child images stays, because anything else would free nothing.
-      - The bytes foretold are a lower bound unless O(layers=true) makes them exact, so that more may go than was needed.
+      - The bytes are exact with O(layers=true) on the graphdriver store. Otherwise they are a lower bound, so that more may go
+        than was needed, but for what a container whose image is gone, an image mount or BuildKit may hold besides. That is
+        passed over, because every candidate would go for it. If less is freed than expected, the next run goes on.
       - When the Engine does not tell what its build cache holds, nothing is known to be set free, and nothing goes.
       - A target that cannot be met is no failure. The result and a warning tell what was reached.
     type: dict
@@ -224,10 +226,17 @@ options:
       - I(Last used) is the newest of the creation of the image, the creation, start and finish of the containers that were made
         from it or mount it, its last tagging or pull where the Engine tells, and what earlier runs have noted. An image that was
         never seen used counts from when it was first seen.
-      - It is never written in check mode. Where it is missing or damaged and the policy asks for the last use, that is a
-        warning.
+      - It is never written in check mode. A damaged one is a warning, and so is a missing one if the policy asks for the last
+        use.
     type: path
     default: /var/lib/imagewarden/usage.json
+notes:
+  - Check mode and the real run return the same C(failed), C(changed), RV(untagged), RV(deleted), RV(absent), RV(conflicts) and C(diff)
+    on the same state of the Engine, on both image stores.
+  - With O(target) in a chain of tasks, check mode does not know what the images share once earlier tasks are done, and can list
+    more removals than the real run needs. On the graphdriver store it does with O(layers=true) for each task.
+  - RV(target) holds what was measured after a real run, and in check mode what is certain, which can be less.
+  - The exceptions of M(imagewarden.docker.image_remove) for what no API shows hold here too.
 seealso:
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.container_remove
@@ -396,7 +405,7 @@ images:
       type: str
       sample: "2026-02-03T04:05:06Z"
     containers:
-      description: The containers made from it, each with C(name), C(id) (short) and C(state).
+      description: The containers made from it and those that mount it, each with C(name), C(id) (short) and C(state).
       type: list
       elements: dict
       sample: [{name: web, id: 3f2a1b9c8d7e, state: running}]
@@ -458,7 +467,7 @@ target:
       type: int
       sample: 1073741824
     freed:
-      description: The bytes that the plan frees at the least.
+      description: The bytes that the plan frees at the least, whatever holds layers besides images.
       type: int
       sample: 1234803098
     total_size:
@@ -534,7 +543,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy_engine 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy_plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy_report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import load, remember
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import load, read_if_there, remember
 
 PATTERNS = {
     "patterns": {"type": "list", "elements": "str"},
@@ -588,7 +597,7 @@ def main() -> None:
         present, earlier = engine.read(policy.engine_filters, layers, "remove"), earlier_results(module)
         snapshot = after_results(present, earlier)
         before = engine.measure(policy, host).after(foretold_bytes(present, earlier))
-        record, notice = load(usage_file, engine.facts.id)
+        record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
         evidence = engine.gather(snapshot, policy, before, record, now)
         archive = Archive.at(module.params["archive_dir"], engine)
         plan = plan_policy(snapshot, policy, evidence)
@@ -596,7 +605,7 @@ def main() -> None:
         after = engine.measure_after(policy, host, before, plan.freed, check_mode)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
         result = policy_report(outcome, policy, now, before, after, details, layers)
-        notices = [text for text in (notice, trouble) if text and policy.needs_use]
+        notices = [text for text in (notice, trouble if policy.needs_use else None) if text]
         finish(module, result, policy_warnings(outcome, result) + notices)
 
 

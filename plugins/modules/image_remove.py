@@ -227,7 +227,7 @@ images:
       type: str
       sample: "2026-02-03T04:05:06Z"
     containers:
-      description: The containers made from it, each with C(name), C(id) (short) and C(state).
+      description: The containers made from it and those that mount it, each with C(name), C(id) (short) and C(state).
       type: list
       elements: dict
       sample: []

@@ -17,7 +17,7 @@ description:
   - Lists every image of a Docker Engine with its references, sizes, age and containers, the totals that C(docker system df)
     prints, and the file system that holds the Engine's data.
   - Warns of what a cleaner should know, such as a storage driver that does not give space back to the host.
-  - This module changes nothing. By default it sends a constant number of requests, whatever the number of images.
+  - This module changes nothing. It sends one request for each image and container, and with O(inspect=false) a constant number.
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes.info
@@ -32,10 +32,10 @@ options:
   inspect:
     description:
       - Inspect every image and every container too, to tell when images were last tagged, and when containers started and
-        finished. This costs one request for each of them.
-      - Otherwise RV(images[].last_tagged) is V(null), and of a container that does not run only its creation counts as a use.
+        finished. This costs one request for each of them, several at a time.
+      - Without it RV(images[].last_tagged) is V(null), and of a container that does not run only its creation counts as a use.
     type: bool
-    default: false
+    default: true
   usage_file:
     description:
       - The usage record that M(imagewarden.docker.image_prune_policy) keeps on the managed host. Uses that it knows of count for
@@ -64,9 +64,9 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ (usage.images | rejectattr('containers') | map(attribute='references') | list)[:5] }}"
 
-- name: Ask when each image was last tagged and used
+- name: Only list images and the containers that use them, on a host that has thousands of them
   imagewarden.docker.image_usage_info:
-    inspect: true
+    inspect: false
     totals: false
   register: usage
 """
@@ -111,18 +111,18 @@ images:
       type: str
       sample: "2026-03-14T09:26:53Z"
     last_tagged:
-      description: When it was last tagged on this host, or on the containerd store also pulled. V(null) without O(inspect=true).
+      description: When it was last tagged on this host, or on the containerd store also pulled. V(null) with O(inspect=false).
       type: str
       sample: "2026-03-14T09:26:53Z"
     last_used:
       description:
         - The time of the task if a running container uses it. Otherwise the newest of the creation of its containers, of what
-          O(usage_file) knows, and with O(inspect=true) of their start and finish and of RV(images[].last_tagged).
+          O(usage_file) knows, and unless O(inspect=false) of their start and finish and of RV(images[].last_tagged).
         - V(null) when nothing is known of a use.
       type: str
       sample: "2026-03-14T09:26:53Z"
     containers:
-      description: The containers that were made from it, by name, each with C(name), C(id) and C(state).
+      description: The containers that were made from it or mount it, by name, each with C(name), C(id) and C(state).
       type: list
       elements: dict
       sample: [{name: cache, id: 4c01db0b339c, state: running}]
@@ -233,7 +233,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record i
 
 OPTIONS = {
     "totals": {"type": "bool", "default": True},
-    "inspect": {"type": "bool", "default": False},
+    "inspect": {"type": "bool", "default": True},
     "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
 }
 

@@ -98,6 +98,6 @@ def test_the_examples_of_image_usage_info_and_the_filters(fresh_engine, tmp_path
     tasks += [fact, *of_filter("cleanup_option_errors"), *of_filter("cleanup_fleet_report")]
     printed = run_tasks(fresh_engine, tmp_path, [*tasks, *of_filter("cleanup_fleet_lines")])
     assert '"unused:1"' in printed
-    assert '"app:1"' not in printed.partition("TASK [Ask when")[0].partition("five largest")[2]
+    assert '"app:1"' not in printed.partition("TASK [Only list")[0].partition("five largest")[2]
     assert '"summary.summary": "1 container removed' in printed
     assert "host   1 container removed" in printed

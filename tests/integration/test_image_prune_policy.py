@@ -121,6 +121,17 @@ def test_an_image_pulled_by_digest_is_not_dangling(task, client, registry):
     assert task(remove=ALL)["deleted"] == [pinned]
 
 
+def test_a_kept_tag_keeps_the_digest_that_it_was_pulled_by(task, client, registry):
+    name = f"{registry.address}/kept/{state.token()}"
+    load(client, [f"{name}:keep", f"{name}:2"])
+    digest = state.push(client, f"{name}:keep")
+    client.remove_image(f"{name}:keep")
+    client.remove_image(f"{name}:2")
+    image = state.pull(client, f"{name}:keep")
+    assert not task(remove=ALL, keep={"patterns": [f"{name}:keep"]})["changed"]
+    assert client.inspect_image(image)["RepoDigests"] == [f"{name}@{digest}"]
+
+
 def test_hidden_parents_go_with_the_last_child(task, client):
     base = load(client, "base:1")
     state.build(client, "FROM base:1\nLABEL a=b\nENV c=d", "child:1")
@@ -305,6 +316,9 @@ def test_a_damaged_record_is_a_warning_and_keeps_everything(fresh_engine, client
     result = run_module("image_prune_policy", {**common, **policy})
     assert not result["changed"]
     assert "damaged" in str(result["warnings"])
+    usage_file.write_text("{damaged")
+    again = run_module("image_prune_policy", {**common, "remove": {"dangling": True}})
+    assert "damaged" in str(again["warnings"])
     assert json.loads(usage_file.read_text())["version"] == 1
 
 

@@ -231,6 +231,21 @@ def test_refused_before_any_request(options, message):
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "needs"),
+    [({"names": ["web"]}, False), ({"images": ["app"]}, True), ({"names": ["web"], "commit_to": "attic"}, True)],
+)
+def test_images_are_read_only_for_what_asks_for_them(options, needs):
+    assert Request.parse(options).needs_images is needs
+
+
+def test_labels_that_make_a_circle_of_parents_end_the_search_for_descendants():
+    host = snapshot(
+        image("a1", "app:1", parent="a2"), image("a2", parent="a1"), container("one", "a2", "exited"), store=CONTAINERD
+    )
+    assert removed(plan(host, images=["app:1"])) == ["one"]
+
+
 def test_a_name_that_is_too_long_to_be_committed_to_is_refused():
     long = container("x" * 150, "a1")
     with pytest.raises(InvalidRequest, match=r"commit_to: .* longer than 255"):

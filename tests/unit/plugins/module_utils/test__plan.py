@@ -202,6 +202,15 @@ def test_an_exclude_keeps_what_it_means(excludes, use_regex, going, store):
     assert report(predict(made))["untagged"] == going
 
 
+@pytest.mark.parametrize("store", STORES)
+def test_a_digest_stays_with_the_tag_that_an_exclude_keeps(store):
+    pulled = image("a1", "app:keep", digest_reference("app", "a1"), "other:1", digest_reference("other", "a1"))
+    made = plan({"filters": {"dangling": False}, "excludes": ["app:keep"]}, pulled, store=store)
+    gone = report(predict(made))["untagged"]
+    assert not [name for name in gone if name.startswith("app")]
+    assert "other:1" in gone
+
+
 def test_a_remedy_names_every_state_that_the_containers_are_in():
     states = {"a": "running", "b": "exited", "c": "paused"}
     users = [container(name, of="a1", state=state) for name, state in states.items()]

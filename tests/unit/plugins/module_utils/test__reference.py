@@ -225,6 +225,8 @@ SEARCHES = [
     ("a digest's end is no text", "[0-9a-f]$", f"node@{DIGEST}", False),
     ("all of a digest reference", f"^node@{DIGEST}$", f"node@{DIGEST}", True),
     ("everything, asked for", ".*", f"node@{DIGEST}", True),
+    ("nothing but the end of a name", "(-alpine)?$", "node:18", True),
+    ("nothing but the end of a digest", "$", f"node@{DIGEST}", False),
 ]
 
 BAD_SEARCHES = [
