@@ -52,13 +52,13 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _started(lab: LabDirectory) -> t.Iterator[tuple[APIClient, str, Registry]]:
-    engine, registry = private_engine(lab), Registry(lab.registry)
+    engine, registry = private_engine(lab), Registry(lab.own_registry)
     try:
         engine.start()
         registry.start()
         yield APIClient(base_url=engine.docker_host, version="auto"), engine.docker_host, registry
     finally:
-        registry.stop()
+        registry.purge()
         engine.purge()
 
 
