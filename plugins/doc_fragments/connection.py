@@ -72,6 +72,7 @@ options:
   use_ssh_client:
     description:
       - With a O(docker_host) that begins with C(ssh://), use the C(ssh) command instead of the Python library paramiko.
+      - The Docker SDK wants paramiko to be installed all the same.
     type: bool
     default: false
 requirements:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import threading
 
@@ -237,3 +239,15 @@ def test_the_version_of_the_api(filled, version):
     result = remove(docker_host=filled.docker_host, api_version=version)
     assert result["untagged"] == ["app:1"]
     assert version in ("auto", result["engine"]["api_version"])
+
+
+def test_ssh_by_the_client_of_the_machine(fresh_engine, lab, monkeypatch, tmp_path):
+    """The one named C(ssh) on the path: here it knows the lab's hosts and keys."""
+    client = tmp_path / "ssh"
+    client.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {lab.directory.ssh / "config"} "$@"\n')
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    state.import_image(fresh_engine.client, "app:1", runnable=False)
+    result = remove(docker_host=f"ssh://root@{fresh_engine.name}:{fresh_engine.host.ssh_port}", use_ssh_client=True)
+    assert result["untagged"] == ["app:1"]
+    assert result["engine"]["version"] == fresh_engine.client.version()["Version"]
