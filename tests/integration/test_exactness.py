@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 SEED = 20
-SESSIONS = 7
+SESSIONS = 4
 
 
 @pytest.fixture(scope="module")

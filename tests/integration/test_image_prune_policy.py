@@ -480,7 +480,7 @@ def test_every_image_of_a_host_has_a_reason(task, client):
 # Random policies: a short run of the campaign
 
 SEED = 4
-SESSIONS = 4
+SESSIONS = 2
 
 
 @pytest.fixture(scope="module", name="digests")
