@@ -95,9 +95,6 @@ def protect(snapshot: Snapshot, policy: Policy, evidence: Evidence, uses: Mappin
             reason = _unrecoverable(image, snapshot, keep, evidence)
             if reason is not None:
                 protection.keep_image(image, reason)
-    if protection.references:
-        for image in snapshot.images:
-            _keep_digests_of_kept_tags(protection, image)
     return protection
 
 
@@ -157,26 +154,19 @@ def _keep_anchors(protection: Protection, snapshot: Snapshot, policy: Policy) ->
     images = {image.id: image for image in snapshot.images}
     for rule, found in find_compared(snapshot, policy.engine_filters, "remove"):
         reason = Reason(rule, "other images are compared with it")
-        if found.reference in images[found.image_id].references:
-            protection.keep_reference(found.reference, reason)
-        else:
-            protection.keep_image(images[found.image_id], reason)
+        image, named = images[found.image_id], found.reference
+        if named is None or named not in image.references:
+            protection.keep_image(image, reason)
+            continue
+        for reference in image.references:
+            # With the tag stays the digest that came with it.
+            if reference == named or (reference.tag is None and reference.name == named.name):
+                protection.keep_reference(reference, reason)
 
 
 def _keep_by_pattern(protection: Protection, image: Image, keep: Keep) -> None:
     for reference, pattern in protected_by(keep.patterns, image).items() if keep.patterns else ():
         protection.keep_reference(reference, Reason(f"keep.patterns: {pattern.text}", "the pattern matches"))
-
-
-def _keep_digests_of_kept_tags(protection: Protection, image: Image) -> None:
-    """A digest that came with a tag tells where it was pulled from or pushed to, and would be missed by the next run."""
-    digests = [reference for reference in image.references if reference.tag is None]
-    if not digests:
-        return
-    kept = {ref.name: protection.references[ref] for ref in image.references if ref in protection.references}
-    for reference in digests:
-        if reference.name in kept:
-            protection.keep_reference(reference, kept[reference.name])
 
 
 def _labelled(image: Image, keep: Keep) -> Reason | None:

@@ -121,13 +121,11 @@ class SpaceLedger:
 
     def _least(self, image: Image) -> int:
         """The bytes that only this image holds, by the Engine's listing; none where a container holds them too."""
-        size = image.size if self._is_graphdriver else image.unpacked
-        if size is None or image.shared_size is None or image.id in self._in_use or self._has_orphans:
-            return 0
-        return max(size - image.shared_size, 0)
+        knows_size = self._is_graphdriver or image.unpacked is not None
+        return self._expected(image) if knows_size and not self._has_orphans else 0
 
     def _expected(self, image: Image) -> int:
-        """The same where what holds layers besides images is passed over, and at the least half of an image is unpacked.
+        """The same where a container whose image is gone is passed over, and at the least half of an image is unpacked.
 
         Before API 1.48 the containerd store tells the size of an image with its content, which is hardly ever larger than
         what is unpacked of it.

@@ -457,6 +457,12 @@ def test_the_digest_that_came_with_a_kept_tag_stays(store):
     assert [name for name in going(plan) if not name.startswith("b")] == ["a:2"]
 
 
+def test_what_others_are_compared_with_keeps_its_digest_too():
+    anchor = image("a1", "a:1", digest_reference("a", "a1"), "b:1")
+    plan = planned({"remove": {**ALL, "before": "a:1"}}, anchor)
+    assert going(plan) == ["b:1"]
+
+
 DIGEST = digest_reference("a", "a1")
 DIGESTS = [
     # the names of an image, the patterns, what goes
