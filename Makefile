@@ -20,7 +20,7 @@ NOX := $(BIN)/nox -R
 LINT := ruff mypy lint docs-check license-check extra-checks changelog ansible-lint execution-environment build-import-check
 
 # Measuring coverage makes it many times slower.
-TIMED := tests/unit/plugins/module_utils/test__policy_plan.py::test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time
+TIMED := tests/unit/plugins/module_utils/_policy/test_plan.py::test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time
 
 # Most of the time of an Engine's tests is its own: several Engines are tested at a time, each in one process.
 SIDE_BY_SIDE ?= --numprocesses 3

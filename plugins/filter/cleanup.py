@@ -10,7 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup_summary import (
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
     failed_summary,
     fleet_lines,
     fleet_report,

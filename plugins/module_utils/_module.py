@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._connection import (
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import (
     SDK_IMPORT_ERROR,
     SDK_PACKAGE,
     SdkMissing,

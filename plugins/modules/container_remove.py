@@ -278,18 +278,18 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._container_engine import ContainerEngine
-from ansible_collections.imagewarden.docker.plugins.module_utils._container_execute import carry_out
-from ansible_collections.imagewarden.docker.plugins.module_utils._container_report import report, warnings
-from ansible_collections.imagewarden.docker.plugins.module_utils._containers import (
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.engine import ContainerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
     STATES,
     Request,
     plan_containers,
     undated,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
 
 OPTIONS = {
     "names": {"type": "list", "elements": "str", "aliases": ["name"]},

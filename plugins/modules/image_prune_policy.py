@@ -527,23 +527,27 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy import (
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.engine import PolicyEngine, foretold_bytes
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     AGE_BY,
     NEWEST_BY,
     ORDERS,
     UNRECOVERABLE,
     Policy,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy_engine import PolicyEngine, foretold_bytes
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy_plan import plan_policy
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy_report import policy_report, policy_warnings
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import load, read_if_there, remember
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    load,
+    read_if_there,
+    remember,
+)
 
 PATTERNS = {
     "patterns": {"type": "list", "elements": "str"},

@@ -276,16 +276,16 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine import DockerEngine
-from ansible_collections.imagewarden.docker.plugins.module_utils._execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import DockerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
-from ansible_collections.imagewarden.docker.plugins.module_utils._plan import plan_removal
-from ansible_collections.imagewarden.docker.plugins.module_utils._report import report, warnings
-from ansible_collections.imagewarden.docker.plugins.module_utils._selection import Request
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import after_results
 
 OPTIONS = {
     "names": {"type": "list", "elements": "str", "aliases": ["name"]},

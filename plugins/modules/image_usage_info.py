@@ -224,12 +224,12 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage import Moments, notices, usage_report
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage_engine import UsageEngine
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage_record import read_if_there
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import read_if_there
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage.engine import UsageEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
 
 OPTIONS = {
     "totals": {"type": "bool", "default": True},

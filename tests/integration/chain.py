@@ -28,7 +28,7 @@ from pathlib import Path
 
 # Makes the collection importable.
 import conftest  # noqa: F401  pylint: disable=unused-import
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup_summary import host_summary
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import host_summary
 from tests.integration.engine_state import EngineState
 from tests.integration.module_run import run_module
 from tests.integration.random_requests import PATTERNS, random_request

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from docker import APIClient
 
-from ansible_collections.imagewarden.docker.plugins.module_utils import _policy_engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import engine as measuring
 from ansible_collections.imagewarden.docker.plugins.modules import image_prune_policy
 from tests.integration.campaign_policy import run_session
 from tests.integration.engine_state import EngineState
@@ -577,7 +577,7 @@ def test_the_guides_small_disk(client, fresh_engine, usage_file, monkeypatch):
         used = 90_000_000 - (start - engine_total(fresh_engine))
         return FileSystem("/var/lib/docker", 100_000_000, used, 100_000_000 - used, 100, 10, 90)
 
-    monkeypatch.setattr(_policy_engine, "read_file_system", disk)
+    monkeypatch.setattr(measuring, "read_file_system", disk)
     policy["target"].update(disk_used_above=88, disk_used_below=87)
     result = run_policy(fresh_engine, usage_file, **policy)
     assert result["untagged"][0] == "app:4"

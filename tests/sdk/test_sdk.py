@@ -19,7 +19,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._connection import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
 
 if t.TYPE_CHECKING:

@@ -16,7 +16,9 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.imagewarden.docker.plugins.module_utils import _containers, _policy, _selection
+from ansible_collections.imagewarden.docker.plugins.module_utils._container import plan as containers
+from ansible_collections.imagewarden.docker.plugins.module_utils._image import request as images
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import request as policies
 from ansible_collections.imagewarden.docker.plugins.modules import (
     container_remove,
     image_prune_policy,
@@ -30,13 +32,13 @@ YAML_BLOCK = ".. code-block:: yaml"
 
 OPTIONS = {
     # key in a playbook or an inventory: module, what reads its parameters further
-    "imagewarden.docker.container_remove": (container_remove, _containers.Request.parse),
-    "imagewarden.docker.image_remove": (image_remove, _selection.Request.parse),
-    "imagewarden.docker.image_prune_policy": (image_prune_policy, _policy.Policy.parse),
+    "imagewarden.docker.container_remove": (container_remove, containers.Request.parse),
+    "imagewarden.docker.image_remove": (image_remove, images.Request.parse),
+    "imagewarden.docker.image_prune_policy": (image_prune_policy, policies.Policy.parse),
     "imagewarden.docker.image_usage_info": (image_usage_info, dict),
-    "image_cleanup_containers": (container_remove, _containers.Request.parse),
-    "image_cleanup_untag": (image_remove, _selection.Request.parse),
-    "image_cleanup_policy": (image_prune_policy, _policy.Policy.parse),
+    "image_cleanup_containers": (container_remove, containers.Request.parse),
+    "image_cleanup_untag": (image_remove, images.Request.parse),
+    "image_cleanup_policy": (image_prune_policy, policies.Policy.parse),
 }
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
-from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot import (
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
     Container,
@@ -17,6 +16,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._snapshot impor
     Image,
     Snapshot,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
 STORES = (GRAPHDRIVER, CONTAINERD)
 

@@ -1,0 +1,308 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""From a selection to a plan: every removal simulated in sequence, every image with a verdict. No I/O, no clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    Snapshot,
+    after_results,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import (
+    Candidate,
+    Request,
+    Selection,
+    find_compared,
+    protected_by,
+    select,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.containerd import ContainerdStore
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.graphdriver import GraphdriverStore
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import (
+    MOUNTED,
+    SEVERAL_REFERENCES,
+    Conflict,
+    Effect,
+    StoreModel,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, SpaceLedger
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+DELETED = "deleted"
+UNTAGGED = "untagged"
+KEPT = "kept"
+SKIPPED = "skipped"
+
+NOT_SELECTED = "nothing selects it"
+
+
+class Verdict(t.NamedTuple):
+    """What becomes of an image, why, and by which rule."""
+
+    action: str
+    reason: str
+    rule: str
+
+
+class Step(t.NamedTuple):
+    """One removal of a plan, with what it will do and what must still hold right before it.
+
+    ``references`` are the image's at that point, ``releases`` what each deletion of the effect sets free.
+    """
+
+    candidate: Candidate
+    effect: Effect
+    references: tuple[Reference, ...]
+    releases: tuple[Release, ...]
+
+
+class Clash(t.NamedTuple):
+    """A removal that the Engine would refuse."""
+
+    candidate: Candidate
+    conflict: Conflict
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a task will do. Feeds check mode, the real run, the diff and the report alike.
+
+    ``verdicts`` are those of images that no step changes. ``refusal`` is why nothing is done at all.
+    ``spares_names_in_use`` is whether an image that a container came to use after planning keeps its names too.
+    """
+
+    snapshot: Snapshot
+    steps: tuple[Step, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    absent: tuple[str, ...] = ()
+    verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
+    refusal: str | None = None
+    force: bool = False
+    prune_parents: bool = True
+    skip_conflicts: bool = False
+    spares_names_in_use: bool = False
+
+
+class Simulation:
+    """Carries removals out on a model of the store, one after the other."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        force: bool = False,
+        prune_parents: bool = True,
+        untag_only: bool = False,
+        protection: Callable[[Reference], str | None] = lambda reference: None,
+    ) -> None:
+        self.store: StoreModel = (ContainerdStore if snapshot.engine.store == CONTAINERD else GraphdriverStore)(
+            snapshot
+        )
+        self._unread = {image.id for image in snapshot.images if image.names_unread}
+        self._ledger = SpaceLedger(snapshot)
+        self._force = force
+        self._prune_parents = prune_parents
+        self._untag_only = untag_only
+        self._protection = protection
+
+    def propose(self, candidate: Candidate) -> Effect | Conflict | Verdict | None:
+        """What this removal would do now: an effect, a conflict, the rule that forbids it, or ``None`` when it is done already."""
+        removal = candidate.removal
+        image = self.store.images.get(removal.image_id)
+        if image is None or not self._is_there(candidate):
+            return None
+        asked = image.references if removal.reference is None else [removal.reference]
+        verdict = self._protected(asked)
+        if verdict is not None:
+            return verdict
+        if image.id in self._unread:
+            return Verdict(KEPT, "it has a name that is no valid reference", "safety")
+        outcome = self.store.predict(removal, self._force, self._prune_parents)
+        if isinstance(outcome, Effect):
+            going = [reference for image_id, reference in outcome.untagged]
+            verdict = self._protected(going) if going != asked else None
+            if verdict is not None:
+                return verdict
+        if self._untag_only and (isinstance(outcome, Conflict) or self._takes_last_reference(image.id, outcome)):
+            return Verdict(KEPT, "its last reference is not removed", "untag_only")
+        if isinstance(outcome, Effect) and not self._force:
+            return self._mounted(outcome) or outcome
+        return outcome
+
+    def commit(self, candidate: Candidate, effect: Effect) -> Step:
+        """Carry the effect out on the model; the step tells what must hold right before it."""
+        image_id = candidate.removal.image_id
+        step = Step(
+            candidate,
+            effect,
+            tuple(self.store.images[image_id].references),
+            tuple(self._ledger.release(gone) for gone in effect.gone),
+        )
+        self.store.apply(effect)
+        return step
+
+    def _is_there(self, candidate: Candidate) -> bool:
+        removal = candidate.removal
+        references = self.store.images[removal.image_id].references
+        if removal.reference is None or removal.reference in references:
+            return True
+        # On the containerd store a digest stands for every tag of its repository.
+        stands_for_tags = isinstance(self.store, ContainerdStore) and removal.reference.digest == removal.image_id
+        return stands_for_tags and any(ref.name == removal.reference.name for ref in references)
+
+    def _protected(self, references: t.Iterable[Reference]) -> Verdict | None:
+        for reference in references:
+            rule = self._protection(reference)
+            if rule is not None:
+                return Verdict(KEPT, f"{reference.familiar} is protected", rule)
+        return None
+
+    def _takes_last_reference(self, image_id: str, effect: Effect) -> bool:
+        going = {reference for owner, reference in effect.untagged if owner == image_id}
+        return bool(effect.deleted) or going >= set(self.store.images[image_id].references)
+
+    def _mounted(self, effect: Effect) -> Conflict | None:
+        """The Engine minds image mounts only for some requests; an image that a container mounts stays for all."""
+        for image_id in effect.gone:
+            mounters = self.store.mounters(image_id)
+            if mounters:
+                return Conflict(MOUNTED, forceable=True, containers=mounters)
+        return None
+
+
+def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
+    """The plan of a task of ``image_remove``. Raises ``InvalidRequest`` for an ambiguous short ID.
+
+    ``filters.before`` and ``since`` raise it too when an earlier task removes the image that they name.
+    """
+    find_compared(snapshot, request.engine_filters, "filters")
+    selection = select(snapshot, request, now)
+    simulation = Simulation(
+        snapshot,
+        force=request.force,
+        prune_parents=request.prune_parents,
+        untag_only=request.untag_only,
+        protection=_exclusions(snapshot, request).get,
+    )
+    verdicts = {image_id: Verdict(KEPT, reason, rule) for image_id, reason, rule in selection.kept}
+    steps: list[Step] = []
+    clashes: list[Clash] = []
+    pending = list(selection.candidates)
+    while pending:
+        clashes, done = [], len(steps)
+        for candidate in pending:
+            outcome = simulation.propose(candidate)
+            if isinstance(outcome, Effect):
+                steps.append(simulation.commit(candidate, outcome))
+            elif isinstance(outcome, Conflict):
+                clashes.append(Clash(candidate, outcome))
+            elif isinstance(outcome, Verdict):
+                verdicts.setdefault(candidate.removal.image_id, outcome)
+        # A removal can lift the conflict of an earlier one, as that of a child does for its parent, can make another image
+        # dangling, and can leave tags that a digest stands for too: a second run must find nothing to do, so this one
+        # goes on until that holds.
+        pending = _selected_by_now(snapshot, request, steps, selection, now) if len(steps) > done else []
+    for clash in clashes:
+        verdicts[clash.candidate.removal.image_id] = Verdict(SKIPPED, describe(clash.conflict), clash.candidate.rule)
+    plan = Plan(
+        snapshot,
+        tuple(steps),
+        tuple(clashes),
+        selection.absent,
+        verdicts,
+        force=request.force,
+        prune_parents=request.prune_parents,
+        skip_conflicts=request.skip_conflicts,
+    )
+    if clashes and not request.skip_conflicts:
+        return refuse(plan, _conflict_message(clashes))
+    return plan
+
+
+def _selected_by_now(
+    snapshot: Snapshot, request: Request, steps: t.Sequence[Step], selection: Selection, now: float
+) -> list[Candidate]:
+    """What may be left to do after these steps: what was selected, and what a filter selects only now."""
+    if request.filters is None:
+        return list(selection.candidates)
+    done = {
+        "untagged": [reference.familiar for step in steps for _owner, reference in step.effect.untagged],
+        "deleted": [image_id for step in steps for image_id in step.effect.gone],
+    }
+    return list(select(after_results(snapshot, [done]), request, now).candidates)
+
+
+def refuse(plan: Plan, message: str) -> Plan:
+    """The same plan with nothing done."""
+    held_back = {step.candidate.removal.image_id: step.candidate.rule for step in plan.steps}
+    verdicts = {
+        i: Verdict(KEPT, "nothing was removed, because the task was refused", rule) for i, rule in held_back.items()
+    }
+    return dataclasses.replace(plan, steps=(), verdicts={**verdicts, **plan.verdicts}, refusal=message)
+
+
+def _exclusions(snapshot: Snapshot, request: Request) -> dict[Reference, str]:
+    """The references that excludes protect, each with the rule that says so."""
+    if not request.excludes:
+        return {}
+    return {
+        reference: f"excludes: {pattern.text}"
+        for image in snapshot.images
+        for reference, pattern in protected_by(request.excludes, image).items()
+    }
+
+
+def describe(conflict: Conflict) -> str:
+    """A conflict in one sentence, with every container or child by name."""
+    if conflict.containers:
+        return f"{conflict.reason}: " + ", ".join(
+            f"{container.name} ({short_id(container.id)}, {container.state})" for container in conflict.containers
+        )
+    if conflict.children:
+        return f"{conflict.reason}: " + ", ".join(short_id(child) for child in conflict.children)
+    return conflict.reason
+
+
+def remedy(clash: Clash, snapshot: Snapshot) -> str:
+    """What an operator can do about a conflict."""
+    conflict = clash.conflict
+    if conflict.containers:
+        names = ", ".join(container.name or short_id(container.id) for container in conflict.containers)
+        # A running one goes only if it is asked for, and then the others must be asked for too.
+        states = ", ".join(dict.fromkeys(container.state for container in conflict.containers))
+        running = any(container.is_running for container in conflict.containers)
+        advice = (
+            f"remove the container first (container_remove, names: {names}{f', states: {states}' if running else ''})"
+        )
+    elif conflict.reason == SEVERAL_REFERENCES:
+        image = next(image for image in snapshot.images if image.id == clash.candidate.removal.image_id)
+        advice = f"name the references instead of the ID ({', '.join(ref.familiar for ref in image.references)})"
+    else:
+        advice = f"remove the child images first ({', '.join(short_id(child) for child in conflict.children)})"
+    return advice + (", or as the last resort set force: true" if conflict.forceable else "")
+
+
+def _conflict_message(clashes: t.Sequence[Clash]) -> str:
+    shown = "; ".join(f"{clash.candidate.target}: {describe(clash.conflict)}" for clash in clashes[:10])
+    more = f"; and {len(clashes) - 10} more" if len(clashes) > 10 else ""
+    return (
+        f"nothing was removed, because the Engine would refuse {len(clashes)} of the removals: {shown}{more}."
+        " See conflicts for the remedy of each, or set on_conflict: skip to remove the rest"
+    )
+
+
+def unselected(plan: Plan) -> dict[str, Verdict]:
+    """Verdicts for the images that a plan does not mention."""
+    return {
+        image.id: Verdict(KEPT, NOT_SELECTED, "none") for image in plan.snapshot.images if image.id not in plan.verdicts
+    }

@@ -1,0 +1,277 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What a task returns: the result keys, the diff and the one line for a person. No I/O."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, GONE, REFUSED
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import SKIPPED as STEP_SKIPPED
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import (
+    DELETED,
+    KEPT,
+    SKIPPED,
+    UNTAGGED,
+    Verdict,
+    describe,
+    remedy,
+    unselected,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import mounters_by_image
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import least_total
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+        Container,
+        EngineFacts,
+        Image,
+        Snapshot,
+    )
+    from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import Outcome, StepOutcome
+    from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release
+
+
+def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> dict[str, t.Any]:
+    """The result of an image task, check mode or not; ``failed`` and ``msg`` are set when it failed."""
+    plan = outcome.plan
+    untagged = [name for step in outcome.steps for name in step.untagged]
+    deleted = [image_id for step in outcome.steps for image_id in step.deleted]
+    verdicts = _verdicts(outcome)
+    size, is_exact = _space(outcome)
+    result: dict[str, t.Any] = {
+        "changed": bool(untagged or deleted),
+        "untagged": untagged,
+        "deleted": deleted,
+        "absent": [*plan.absent, *(step.step.candidate.target for step in outcome.steps if step.status == GONE)],
+        "conflicts": _conflicts(outcome),
+        "images": _images(plan.snapshot, verdicts, details),
+        "space_reclaimed": size,
+        "space_exact": is_exact,
+        "engine": engine_facts(plan.snapshot.engine),
+        "summary": _summary(untagged, deleted, verdicts, size, is_exact),
+        "diff": _diff(plan.snapshot, untagged, deleted),
+    }
+    if layers:
+        is_graphdriver = plan.snapshot.engine.store == GRAPHDRIVER
+        result["deleted_layers"] = (
+            [layer for step in outcome.steps for layer in step.layers] if is_graphdriver else None
+        )
+    if outcome.archived is not None:
+        result["archived"] = [{"id": image_id, "path": path} for image_id, path in outcome.archived]
+    message = plan.refusal or _failure_message(outcome)
+    if message:
+        result.update(failed=True, msg=message)
+    return result
+
+
+def warnings(outcome: Outcome) -> list[str]:
+    """What an operator should know although the task did not fail."""
+    texts = []
+    for step in outcome.steps:
+        if step.status == STEP_SKIPPED:
+            texts.append(f"{step.step.candidate.target} was not removed: {step.reason}")
+        elif step.status == DONE and not step.as_planned:
+            texts.append(f"{step.step.candidate.target}: {step.reason}; the result tells what was observed")
+    return texts
+
+
+def engine_facts(engine: EngineFacts) -> dict[str, str]:
+    """Which Engine answered, as results show it."""
+    return {
+        "version": engine.version,
+        "api_version": engine.api_version,
+        "store": engine.store,
+        "driver": engine.driver,
+        "host": engine.host,
+    }
+
+
+def container_facts(container: Container) -> dict[str, str]:
+    """A container as results name it."""
+    return {"name": container.name, "id": short_id(container.id), "state": container.state}
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def human_size(size: float) -> str:
+    """Bytes for a person: three digits, in the decimal units that ``docker images`` uses."""
+    power = 0
+    while _three_digits(size) >= 1000 and power < len(_UNITS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{_three_digits(size):g} {_UNITS[power]}"
+
+
+def _three_digits(number: float) -> float:
+    return float(f"{number:.3g}")
+
+
+def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
+    """A verdict for every image of the snapshot: what happened to it outweighs what did not."""
+    plan = outcome.plan
+    verdicts = {**unselected(plan), **plan.verdicts}
+    names_left = {image.id: {ref.familiar for ref in image.references} for image in plan.snapshot.images}
+    for step in outcome.steps:
+        removal, rule = step.step.candidate.removal, step.step.candidate.rule
+        if not step.untagged and not step.deleted:
+            if verdicts[removal.image_id].action not in (UNTAGGED, DELETED):
+                verdicts[removal.image_id] = Verdict(SKIPPED, step.reason, rule)
+            continue
+        names_left[removal.image_id] -= set(step.untagged)
+        if removal.image_id not in step.deleted:
+            why = _why_it_stays(names_left[removal.image_id], plan.verdicts.get(removal.image_id))
+            verdicts[removal.image_id] = Verdict(UNTAGGED, why, rule)
+        for image_id in step.deleted:
+            if image_id == removal.image_id:
+                reason = (
+                    "its last reference was removed" if removal.reference is not None else "it was removed by its ID"
+                )
+                verdicts[image_id] = Verdict(DELETED, reason, rule)
+            else:
+                reason = f"it was an untagged parent of {short_id(removal.image_id)} that nothing else needs"
+                verdicts[image_id] = Verdict(DELETED, reason, "prune_parents")
+    return verdicts
+
+
+def _why_it_stays(names: set[str], kept: Verdict | None) -> str:
+    if names:
+        because = f" ({kept.reason})" if kept is not None and kept.action == KEPT else ""
+        return f"it keeps the references {', '.join(sorted(names))}{because}"
+    return "it stays without a name, because a container or a child image needs it"
+
+
+def _images(snapshot: Snapshot, verdicts: Mapping[str, Verdict], details: str) -> list[dict[str, t.Any]]:
+    users = users_by_image(snapshot)
+    return [
+        {
+            "id": image.id,
+            "references": [ref.familiar for ref in image.references],
+            "action": verdict.action,
+            "reason": verdict.reason,
+            "rule": verdict.rule,
+            "size": image.size,
+            "created": created(image),
+            "containers": [container_facts(container) for container in users.get(image.id, ())],
+        }
+        for image, verdict in ((image, verdicts[image.id]) for image in snapshot.images)
+        if details == "all" or verdict.action != KEPT
+    ]
+
+
+def created(image: Image) -> str | None:
+    """When an image was created, or ``None`` where its date is that of a reproducible build."""
+    return format_time(image.created) if is_credible(image.created) else None
+
+
+def users_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
+    """The containers made from each image and those that mount it, by name."""
+    users: dict[str, dict[str, Container]] = {}
+    for container in snapshot.containers:
+        users.setdefault(container.image_id, {})[container.id] = container
+    for image_id, containers in mounters_by_image(snapshot).items():
+        users.setdefault(image_id, {}).update((container.id, container) for container in containers)
+    return {
+        image_id: sorted(found.values(), key=lambda container: (container.name, container.id))
+        for image_id, found in users.items()
+    }
+
+
+def _conflicts(outcome: Outcome) -> list[dict[str, t.Any]]:
+    plan = outcome.plan
+    foreseen = [
+        {
+            "target": clash.candidate.target,
+            "reason": describe(clash.conflict),
+            "container": container_facts(clash.conflict.containers[0]) if clash.conflict.containers else None,
+            "forceable": clash.conflict.forceable,
+            "remedy": remedy(clash, plan.snapshot),
+        }
+        for clash in plan.clashes
+    ]
+    return foreseen + [
+        {
+            "target": step.step.candidate.target,
+            "reason": step.reason,
+            "container": None,
+            "forceable": "must" in step.reason,
+            "remedy": "the conflict came up after planning: run the task again",
+        }
+        for step in outcome.steps
+        if step.status == REFUSED
+    ]
+
+
+def _space(outcome: Outcome) -> tuple[int, bool]:
+    """Bytes set free, and whether that is exact."""
+    releases = [release for step in outcome.steps for release in _released(step)]
+    if all(release.is_exact for release in releases):
+        return sum(release.size for release in releases), all(step.as_planned for step in outcome.steps)
+    return least_total(releases, outcome.plan.snapshot.build_cache), False
+
+
+def _released(step: StepOutcome) -> list[Release]:
+    sizes = zip(step.step.effect.gone, step.step.releases)
+    return [release for image_id, release in sizes if image_id in step.deleted]
+
+
+def _summary(
+    untagged: Sequence[str], deleted: Sequence[str], verdicts: Mapping[str, Verdict], size: int, is_exact: bool
+) -> str:
+    kept = sum(1 for verdict in verdicts.values() if verdict.action == KEPT)
+    skipped = sum(1 for verdict in verdicts.values() if verdict.action == SKIPPED)
+    parts = [
+        f"{_count(len(untagged), 'reference')} untagged",
+        f"{_count(len(deleted), 'image')} deleted",
+        f"{'' if is_exact else 'at least '}{human_size(size)} reclaimed",
+        f"{kept} kept",
+    ]
+    return ", ".join(parts + ([f"{skipped} skipped"] if skipped else []))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _failure_message(outcome: Outcome) -> str:
+    failures = outcome.failures
+    if not failures:
+        return ""
+    shown = "; ".join(f"{step.step.candidate.target}: {step.reason}" for step in failures[:10])
+    more = f"; and {len(failures) - 10} more" if len(failures) > 10 else ""
+    return f"{_count(len(failures), 'removal')} failed: {shown}{more}. The result lists what was removed"
+
+
+def _diff(snapshot: Snapshot, untagged: Sequence[str], deleted: Sequence[str]) -> dict[str, str]:
+    """Before and after of the images that change, a line an image and a line a reference."""
+    going, gone = set(untagged), set(deleted)
+    before: list[str] = []
+    after: list[str] = []
+    for image in snapshot.images:
+        names = [ref.familiar for ref in image.references]
+        left = [name for name in names if name not in going]
+        if image.id not in gone and left == names:
+            continue
+        title = f"image {short_id(image.id)} ({human_size(image.size)}{_age(image)})"
+        before += [title] + [f"  {name}" for name in names or ["<untagged>"]]
+        if image.id not in gone:
+            after += [title] + [f"  {name}" for name in left or ["<untagged>"]]
+    return {"before": _lines(before), "after": _lines(after)}
+
+
+def _age(image: Image) -> str:
+    date = created(image)
+    return f", created {date[:10]}" if date else ""
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What a policy judges by beyond the snapshot: times of tagging and use, registries' answers, sizes. No I/O, no clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import UNKNOWN_MOUNT, mounters_by_image
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image, Snapshot
+
+
+class Answer(t.NamedTuple):
+    """Whether a registry still has an image, and in words who said what."""
+
+    is_there: bool
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Everything by image ID. ``answers`` is ``None`` as long as no registry was asked.
+
+    ``images_size`` are the bytes of all images as the Engine counts them, and ``file_system`` is the one that holds them;
+    each is ``None`` where it is not known. ``record`` is the usage record with what was seen now.
+    """
+
+    now: float
+    tagged: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    used: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    answers: t.Mapping[str, Answer] | None = None
+    images_size: int | None = None
+    file_system: FileSystem | None = None
+    record: UsageRecord = dataclasses.field(default_factory=UsageRecord)
+
+    def tagged_at(self, image: Image) -> float | None:
+        """When it was last tagged, where the Engine tells; otherwise it counts from its creation."""
+        return _newest(self.tagged.get(image.id), created_at(image))
+
+    def used_at(self, image: Image) -> float | None:
+        """When it was last used."""
+        return self.used.get(image.id, self.tagged_at(image))
+
+
+def created_at(image: Image) -> float | None:
+    """When it was created; ``None`` where the date is that of a reproducible build."""
+    return float(image.created) if image.created is not None and is_credible(image.created) else None
+
+
+def seen_in_use(snapshot: Snapshot, active: Mapping[str, float | None], now: float) -> dict[str, float]:
+    """When containers last used each image: ``now`` for a running one, else its creation, start or finish.
+
+    To mount an image is to use it. ``active`` holds the newest of start and finish by container ID, as far as it was asked.
+    """
+    uses = [(container.image_id, container) for container in snapshot.containers]
+    for image_id, containers in mounters_by_image(snapshot).items():
+        uses += [(image_id, container) for container in containers if image_id != UNKNOWN_MOUNT]
+    used: dict[str, float] = {}
+    for image_id, container in uses:
+        time = now if container.is_running else _newest(container.created, active.get(container.id))
+        if time is not None:
+            used[image_id] = max(time, used.get(image_id, time))
+    return used
+
+
+def last_used(snapshot: Snapshot, tagged: Mapping[str, float], record: UsageRecord) -> dict[str, float]:
+    """When each image was last used: the newest of its creation, its last tagging and what the record knows of its use.
+
+    An image that was never seen used counts from when it was first seen.
+    """
+    times = {}
+    for image in snapshot.images:
+        sighting = record.sightings[image.id]
+        sign = sighting.first_seen if sighting.last_used is None else sighting.last_used
+        times[image.id] = t.cast(float, _newest(created_at(image), tagged.get(image.id), sign))
+    return times
+
+
+def _newest(*times: float | None) -> float | None:
+    return max((time for time in times if time is not None), default=None)

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The containerd store: ``daemon/containerd/image_delete.go`` of Engine 26 to 29.
+
+An image is a set of records with one target digest: a record for each name, and sometimes a record
+``moby-dangling@DIGEST``, which keeps an image without names and at times is left beside names.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import dangling_reference
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import (
+    PERHAPS_MOUNTED,
+    SEVERAL_REFERENCES,
+    USED,
+    USED_BY_RUNNING,
+    USED_BY_STOPPED,
+    Conflict,
+    Effect,
+    Removal,
+    StoredImage,
+    StoreModel,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+
+
+class _Record(t.NamedTuple):
+    """A record by its full name; the dangling one sorts among the others by its own name."""
+
+    name: str
+    reference: Reference
+    is_dangling: bool
+
+
+class ContainerdStore(StoreModel):
+    """Images are records; there is no conflict for child images, and parents go only while dangling."""
+
+    def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
+        image = self.images[removal.image_id]
+        records = _records(image)
+        same = _same(removal.reference, records)
+        if removal.reference is None:
+            return self._delete_all(image, records, force, len(same) == len(records), prune_parents)
+        if len(same) != len(records):
+            return _untag(image, same)
+        named = next((record for record in records if record.reference == removal.reference), None)
+        if named is None:
+            # A digest that only this repository's tags stand for: all of them go.
+            return self._delete_all(image, records, force, True, prune_parents)
+        users = self.holders(image.id)
+        if users and not force:
+            return Conflict(USED, forceable=True, containers=users)
+        if users and not self.is_surely_held(image.id):
+            # The Engine knows, and would delete the image or keep it: nobody can foretell which.
+            return Conflict(PERHAPS_MOUNTED, forceable=False, containers=users)
+        if users:
+            # Even a stopped container keeps the image here: only this one record goes (soft_delete.go).
+            return _untag(image, [named])
+        return self._delete_all(image, records, force, len(records) > 1, prune_parents)
+
+    def _delete_all(
+        self, image: StoredImage, records: list[_Record], force: bool, one_name: bool, prune: bool
+    ) -> Effect | Conflict:
+        """``one_name`` lifts the conflict for several references, and with it the care for children that hangs on it."""
+        running = self.running_users(image.id)
+        if running:
+            return Conflict(USED_BY_RUNNING, forceable=False, containers=running)
+        stopped = self.users(image.id)
+        if stopped and not force:
+            return Conflict(USED_BY_STOPPED, forceable=True, containers=stopped)
+        minds_references = not (force or one_name)
+        if minds_references and len(records) > 1:
+            return Conflict(SEVERAL_REFERENCES, forceable=True)
+        # A parent that loses its only name is kept by a dangling record, and reported as deleted all the same.
+        survives = minds_references and not records[0].is_dangling and bool(self.children.get(image.id))
+        parents = self._dangling_parents(image, records) if prune else []
+        return Effect(
+            untagged=tuple((image.id, record.reference) for record in records if not record.is_dangling),
+            deleted=(image.id, *parents),
+            survives=frozenset(([image.id] if survives else []) + [p for p in parents if self.images[p].references]),
+        )
+
+    def _dangling_parents(self, image: StoredImage, records: list[_Record]) -> list[str]:
+        """The parents that the Engine deletes too.
+
+        It checks them against the child's records: a child with two or more keeps its parents. A chain with a missing
+        link is not followed at all.
+        """
+        chain: list[StoredImage] = []
+        current = image
+        while current.parent:
+            if current.parent not in self.images or self.images[current.parent] in chain:
+                return []
+            current = self.images[current.parent]
+            chain.append(current)
+        deleted = []
+        for parent in chain:
+            # The Engine looks at the first record of a parent only.
+            if not _records(parent)[0].is_dangling or len(records) > 1 or self.users(parent.id):
+                break
+            deleted.append(parent.id)
+        return deleted
+
+    def apply(self, effect: Effect) -> None:
+        super().apply(effect)
+        for image_id in effect.survives:
+            # A parent with names that was deleted by its dangling record has lost just that.
+            image = self.images[image_id]
+            image.dangling_record = not image.references
+
+
+def _records(image: StoredImage) -> list[_Record]:
+    records = [_Record(ref.full, ref, False) for ref in image.references]
+    if image.dangling_record:
+        records.append(_Record(f"moby-dangling@{image.id}", dangling_reference(image.id), True))
+    return sorted(records)
+
+
+def _untag(image: StoredImage, records: list[_Record]) -> Effect:
+    untagged = tuple((image.id, record.reference) for record in records)
+    left = len(image.references) - sum(not record.is_dangling for record in records)
+    return Effect(
+        untagged,
+        lost_names=() if left else (image.id,),
+        lost_dangling_records=(image.id,) if left and any(record.is_dangling for record in records) else (),
+    )
+
+
+def _same(named: Reference | None, records: list[_Record]) -> list[_Record]:
+    """The Engine's ``getSameReferences``: which records count as one and the same name."""
+    name = named.name if named is not None else None
+    tag = named.tag if named is not None else None
+    all_tags = named is not None and named.tag is None and named.digest is not None
+    same: list[_Record] = []
+    digests: list[_Record] | None = []
+    for record in records:
+        if not record.is_dangling:
+            reference = record.reference
+            if name is None:
+                name, tag = reference.name, reference.tag
+            elif name != reference.name:
+                continue
+            elif not all_tags:
+                if reference.tag is None:
+                    # Digest references come last, and only when no other tag of the repository is left.
+                    if digests is not None:
+                        digests.append(record)
+                    continue
+                # Names sort by their full text, tags before digests: the first of a repository has set the tag.
+                if tag != reference.tag:
+                    digests = None
+                    continue
+        same.append(record)
+    return same + (digests or [])

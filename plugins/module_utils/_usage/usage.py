@@ -1,0 +1,272 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What an Engine's images take up and who uses them, as C(image_usage_info) returns it. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import RUNNING_STATES
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
+    container_facts,
+    created,
+    engine_facts,
+    human_size,
+    users_by_image,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import is_dangling
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import seen_in_use
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, parse_engine_time
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+        Container,
+        EngineFacts,
+        Image,
+        Snapshot,
+    )
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+
+#: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
+_FEW_INODES = 90
+
+
+@dataclasses.dataclass(frozen=True)
+class Total:
+    """One line of C(docker system df): how many, how many in use, bytes, and bytes that can be had back."""
+
+    count: int = 0
+    active: int = 0
+    size: int = 0
+    reclaimable: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class DiskUsage:
+    """What ``GET /system/df`` tells, counted as the Docker CLI counts it. ``shared`` are shared bytes by image ID."""
+
+    images: Total
+    containers: Total
+    volumes: Total
+    build_cache: Total
+    shared: t.Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """What only an inspection of everything tells: when images were last tagged, when containers started or finished."""
+
+    tagged: t.Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+    used: t.Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+
+
+def parse_disk_usage(raw: Mapping[str, t.Any]) -> DiskUsage:
+    """Read ``GET /system/df`` in its shape up to API 1.51, or in that from 1.52 on, where the Engine counts itself."""
+    listed = raw.get("Images") or (raw.get("ImageUsage") or {}).get("Items") or []
+    return DiskUsage(
+        images=_counted(raw.get("ImageUsage")) or _images(listed, raw.get("LayersSize") or 0),
+        containers=_counted(raw.get("ContainerUsage")) or _containers(raw.get("Containers") or []),
+        volumes=_counted(raw.get("VolumeUsage")) or _volumes(raw.get("Volumes") or []),
+        build_cache=_counted(raw.get("BuildCacheUsage")) or _build_cache(raw.get("BuildCache") or []),
+        shared={image["Id"]: image["SharedSize"] for image in listed if _known(image.get("SharedSize"))},
+    )
+
+
+def _counted(raw: Mapping[str, t.Any] | None) -> Total | None:
+    if raw is None:
+        return None
+    fields = ("TotalCount", "ActiveCount", "TotalSize", "Reclaimable")
+    return Total(*(int(raw.get(field) or 0) for field in fields))
+
+
+def _images(listed: Iterable[Mapping[str, t.Any]], layers_size: int) -> Total:
+    """As ``cli/command/formatter/disk_usage.go`` counts: an image without a count of containers is in use, not active."""
+    images = list(listed)
+    in_use = sum(
+        _size(image) - image["SharedSize"]
+        for image in images
+        if image.get("Containers") != 0 and _known(image.get("SharedSize")) and _known(_size(image))
+    )
+    active = sum(1 for image in images if (image.get("Containers") or 0) > 0)
+    return Total(len(images), active, layers_size, layers_size - in_use)
+
+
+def _containers(listed: Iterable[Mapping[str, t.Any]]) -> Total:
+    containers = list(listed)
+    running = [container for container in containers if container.get("State") in RUNNING_STATES]
+    size = sum(container.get("SizeRw") or 0 for container in containers)
+    return Total(len(containers), len(running), size, size - sum(container.get("SizeRw") or 0 for container in running))
+
+
+def _volumes(listed: Iterable[Mapping[str, t.Any]]) -> Total:
+    usages = [volume.get("UsageData") or {} for volume in listed]
+    sized = [usage for usage in usages if _known(usage.get("Size"))]
+    return Total(
+        len(usages),
+        sum(1 for usage in usages if (usage.get("RefCount") or 0) > 0),
+        sum(usage["Size"] for usage in sized),
+        sum(usage["Size"] for usage in sized if usage.get("RefCount") == 0),
+    )
+
+
+def _build_cache(listed: Iterable[Mapping[str, t.Any]]) -> Total:
+    """What images share with BuildKit is no part of either number."""
+    records = list(listed)
+    own = [record for record in records if not record.get("Shared")]
+    return Total(
+        len(records),
+        sum(1 for record in records if record.get("InUse")),
+        sum(record.get("Size") or 0 for record in own),
+        sum(record.get("Size") or 0 for record in own if not record.get("InUse")),
+    )
+
+
+def _size(image: Mapping[str, t.Any]) -> int:
+    # VirtualSize is what the CLI reads below API 1.44; Engines of the 20.10 line mean the same by both.
+    size = image.get("VirtualSize")
+    return int(image.get("Size") or 0) if size is None else int(size)
+
+
+def _known(size: t.Any) -> bool:
+    return size is not None and size >= 0
+
+
+def parse_moments(images: Mapping[str, Mapping[str, t.Any]], containers: Mapping[str, Mapping[str, t.Any]]) -> Moments:
+    """Read inspected images and containers, by ID."""
+    return Moments(
+        tagged={key: parse_engine_time((raw.get("Metadata") or {}).get("LastTagTime")) for key, raw in images.items()},
+        used={
+            key: _newest(parse_engine_time((raw.get("State") or {}).get(name)) for name in ("StartedAt", "FinishedAt"))
+            for key, raw in containers.items()
+        },
+    )
+
+
+def usage_report(
+    snapshot: Snapshot,
+    disk_usage: DiskUsage | None,
+    moments: Moments,
+    file_system: FileSystem | None,
+    record: UsageRecord,
+    now: float,
+) -> dict[str, t.Any]:
+    """The result of C(image_usage_info), the largest image first."""
+    users = users_by_image(snapshot)
+    used = _last_used(snapshot, moments, record, now)
+    shared = disk_usage.shared if disk_usage is not None else {}
+    images = [
+        _image(image, snapshot, users.get(image.id, []), shared, moments.tagged.get(image.id), used.get(image.id))
+        for image in sorted(snapshot.images, key=lambda image: (-image.size, image.id))
+    ]
+    totals = None if disk_usage is None else _totals(disk_usage)
+    return {
+        "changed": False,
+        "images": images,
+        "totals": totals,
+        "file_system": None if file_system is None else _file_system(file_system),
+        "engine": engine_facts(snapshot.engine),
+        "summary": _summary(images, snapshot, disk_usage, file_system),
+    }
+
+
+def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: bool = True) -> list[str]:
+    """What a cleaner should know before it counts on space."""
+    texts = storage_notices(snapshot.engine)
+    known = {image.id for image in snapshot.images}
+    orphans = [container.name for container in snapshot.containers if container.image_id not in known]
+    if orphans:
+        texts.append(
+            f"the images of these containers are gone, and their layers stay until the containers are removed: {', '.join(orphans)}"
+        )
+    if file_system is not None and file_system.inodes_percent >= _FEW_INODES:
+        texts.append(
+            f"{file_system.inodes_percent:.0f}% of the inodes of {file_system.path} are used:"
+            " it can be full although bytes are left"
+        )
+    if not engine_told:
+        texts.append("the Engine did not tell its disk usage: there are no totals, and no shared sizes")
+    return texts
+
+
+def storage_notices(engine: EngineFacts) -> list[str]:
+    """What the storage driver means for the space that a removal sets free."""
+    status = dict(engine.driver_status)
+    loop_file = status.get("Data loop file")
+    if engine.driver == "devicemapper" and loop_file:
+        return [
+            f"devicemapper keeps the Engine's data in the loop file {loop_file}: removing images gives space back to the"
+            " Engine, and not to the host's file system"
+        ]
+    if engine.driver == "vfs":
+        return ["the storage driver vfs copies every layer in full: an image takes up much more than its size"]
+    return []
+
+
+def _image(
+    image: Image,
+    snapshot: Snapshot,
+    users: list[Container],
+    shared_sizes: Mapping[str, int],
+    tagged: float | None,
+    used: float | None,
+) -> dict[str, t.Any]:
+    shared = shared_sizes.get(image.id, image.shared_size)
+    intermediate = not (image.references or image.names_unread) and image.id in snapshot.parents
+    return {
+        "id": image.id,
+        "references": [ref.familiar for ref in image.references] + list(image.names_unread),
+        "digests": list(image.digests),
+        "size": image.size,
+        "own_size": None if shared is None else max(image.size - shared, 0),
+        "shared_size": shared,
+        "created": created(image),
+        "last_tagged": format_time(tagged),
+        "last_used": format_time(_newest([tagged, used])),
+        "containers": [container_facts(user) for user in users],
+        # The containerd store lists an intermediate image as dangling only together with "all".
+        "dangling": is_dangling(image, snapshot) and not intermediate,
+        "intermediate": intermediate,
+    }
+
+
+def _last_used(snapshot: Snapshot, moments: Moments, record: UsageRecord, now: float) -> dict[str, float]:
+    """When a container last used each image, by what is there and by what earlier runs of a policy saw."""
+    used = seen_in_use(snapshot, moments.used, now)
+    for image_id, sighting in record.sightings.items():
+        if sighting.last_used is not None:
+            used[image_id] = max(sighting.last_used, used.get(image_id, sighting.last_used))
+    return used
+
+
+def _newest(times: Iterable[float | None]) -> float | None:
+    return max((time for time in times if time is not None), default=None)
+
+
+def _totals(usage: DiskUsage) -> dict[str, dict[str, int]]:
+    lines = ("images", "containers", "volumes", "build_cache")
+    return {line: dataclasses.asdict(getattr(usage, line)) for line in lines}
+
+
+def _file_system(found: FileSystem) -> dict[str, t.Any]:
+    shares = {"percent": found.percent, "inodes_percent": found.inodes_percent}
+    return {**dict(zip(found._fields, found)), **shares}
+
+
+def _summary(
+    images: Sequence[Mapping[str, t.Any]], snapshot: Snapshot, usage: DiskUsage | None, file_system: FileSystem | None
+) -> str:
+    dangling = sum(1 for image in images if image["dangling"])
+    parts = [f"{len(images)} images ({dangling} dangling)", f"{len(snapshot.containers)} containers"]
+    if usage is not None:
+        parts.append(f"{human_size(usage.images.size)} of images, {human_size(usage.images.reclaimable)} reclaimable")
+    if file_system is not None:
+        parts.append(f"{file_system.path} {file_system.percent:.0f}% full")
+    return ", ".join(parts)

@@ -1,0 +1,322 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import predict
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
+    Request,
+    may_go,
+    plan_containers,
+    undated,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    after_results,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
+
+from ..builders import CREATED, container, digest_reference, image, image_id, snapshot
+
+NOW = CREATED + 1_000_000
+DAY = 86_400
+ALL = ["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+
+IMAGES = (
+    image("a1", "app:1", "registry.example.com/team/app:1"),
+    image("a2", "app:2", parent="a1"),
+    image("a3", parent="a2"),
+    image("b1", "base:1", digest_reference("base", "d1")),
+)
+CONTAINERS = (
+    container("web", "a1", "running", labels={"stage": "prod", "team": "one"}),
+    container("worker", "a2", "exited", labels={"stage": "test", "team": "one"}),
+    container("Cron.1", "a3", "created", labels={"stage": "test"}),
+    container("db", "b1", "paused"),
+    container("db-old", "b1", "dead"),
+    container("orphan", "ee", "exited"),
+)
+HOST = snapshot(*IMAGES, *CONTAINERS)
+WEB = CONTAINERS[0].id
+
+
+def plan(host=HOST, now=NOW, finished=None, **params):
+    return plan_containers(host, Request.parse(params), now, finished)
+
+
+def removed(made):
+    return [step.container.name for step in made.steps]
+
+
+SELECTED = [
+    # situation, options, names of the removed containers
+    ("a name", {"names": ["worker"]}, ["worker"]),
+    ("a name as the API writes it", {"names": ["/worker"]}, ["worker"]),
+    ("a whole ID", {"names": [WEB], "states": ALL}, ["web"]),
+    ("a short ID", {"names": [WEB[:6]], "states": ALL}, ["web"]),
+    ("a short ID of five digits is no ID", {"names": [WEB[:5]], "states": ALL}, []),
+    ("the same container twice", {"names": ["worker", "worker"], "patterns": ["work*"]}, ["worker"]),
+    ("names are removed in order of name", {"names": ["worker", "db-old", "Cron.1"]}, ["Cron.1", "db-old", "worker"]),
+    ("no names", {"names": []}, []),
+    ("a glob", {"patterns": ["db*"], "states": ALL}, ["db", "db-old"]),
+    ("a glob with a class", {"patterns": ["[a-c]*", "??"], "states": ALL}, ["db"]),
+    ("a regular expression", {"patterns": ["^db$", "er$"], "use_regex": True, "states": ALL}, ["db", "worker"]),
+    ("excludes", {"patterns": ["*"], "excludes": ["*-old", "work*"]}, ["Cron.1", "orphan"]),
+    ("excludes with commas", {"patterns": ["*"], "excludes": ["*-old", " work*"]}, ["Cron.1", "orphan"]),
+    ("excludes as the API writes names", {"patterns": ["*"], "excludes": ["/*-old", "/work*"]}, ["Cron.1", "orphan"]),
+    ("an expression with the API's slash", {"patterns": ["^/orphan$"], "use_regex": True}, ["orphan"]),
+    ("excludes as regular expressions", {"states": ["exited"], "excludes": ["^w"], "use_regex": True}, ["orphan"]),
+    ("states alone", {"states": ["exited"]}, ["orphan", "worker"]),
+    ("no states", {"states": []}, []),
+    ("one label", {"labels": ["stage"]}, ["Cron.1", "worker"]),
+    ("all of several labels", {"labels": ["stage=test", "team=one"]}, ["worker"]),
+    ("a label with another value", {"labels": ["stage=prod"]}, []),
+    ("an image by tag, and its descendants", {"images": ["app:1"], "states": ALL}, ["Cron.1", "web", "worker"]),
+    ("an image by its other name", {"images": ["registry.example.com/team/app:1"], "states": ["running"]}, ["web"]),
+    ("an image that is a descendant", {"images": ["app:2"], "states": ALL}, ["Cron.1", "worker"]),
+    ("an image by long ID", {"images": [image_id("b1")], "states": ALL}, ["db", "db-old"]),
+    ("an image by bare long ID", {"images": [image_id("b1")[7:]], "states": ALL}, ["db", "db-old"]),
+    ("an image by short ID", {"images": [image_id("a2")[7:19]]}, ["Cron.1", "worker"]),
+    ("an image by digest", {"images": [digest_reference("base", "d1")]}, ["db-old"]),
+    ("an image by pattern", {"images": ["*:2", "ba?e:*"]}, ["Cron.1", "db-old", "worker"]),
+    ("an image that is gone, by its ID", {"images": [image_id("ee")]}, ["orphan"]),
+    ("an image that is gone, by its short ID", {"images": ["ee0000"]}, ["orphan"]),
+    ("no images", {"images": []}, []),
+    ("names narrowed by images", {"names": ["worker", "db-old"], "images": ["base:1"]}, ["db-old"]),
+    ("patterns narrowed by labels", {"patterns": ["*"], "labels": ["team"]}, ["worker"]),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), [row[1:] for row in SELECTED], ids=[row[0] for row in SELECTED])
+def test_removed_containers(options, expected):
+    assert removed(plan(**options)) == expected
+
+
+ABSENT = [
+    # situation, options, what is absent
+    ("a name", {"names": ["gone", "worker", "gone"]}, ["gone"]),
+    ("an ID", {"names": ["0123456789ab"]}, ["0123456789ab"]),
+    ("an image", {"images": ["gone:1", "app:1"]}, ["gone:1"]),
+    ("a pattern that matches nothing is told nowhere", {"images": ["gone:*"], "patterns": ["gone*"]}, []),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), [row[1:] for row in ABSENT], ids=[row[0] for row in ABSENT])
+def test_absent(options, expected):
+    assert list(plan(**options).absent) == expected
+
+
+SWARM = container("web.1.x", "a1", "exited", labels={"com.docker.swarm.task.id": "x"})
+POD = container("k8s_web", "a1", "exited", labels={"io.kubernetes.pod.name": "web"})
+
+KEPT = [
+    # situation, container, options, action, reason
+    ("another state", CONTAINERS[0], {"names": ["web"]}, "kept", "it is running, which states does not name"),
+    ("paused is not running", CONTAINERS[3], {"names": ["db"], "states": ["running"]}, "kept", "it is paused"),
+    ("excluded", CONTAINERS[1], {"names": ["worker"], "excludes": ["w*"]}, "kept", "worker is protected"),
+    ("a Swarm task", SWARM, {"patterns": ["*"]}, "kept", "it is orchestrated (label com.docker.swarm.task.id)"),
+    ("a pod", POD, {"patterns": ["*"]}, "kept", "it is orchestrated (label io.kubernetes.pod.name)"),
+    ("nothing selects it", CONTAINERS[1], {"names": ["web"]}, "kept", "nothing selects it"),
+    ("dead, to be committed", CONTAINERS[4], {"names": ["db-old"], "commit_to": "x"}, "skipped", "dead cannot be"),
+    ("without its image, to be committed", CONTAINERS[5], {"names": ["orphan"], "commit_to": "x"}, "skipped", "image"),
+    ("younger", CONTAINERS[2], {"names": ["Cron.1"], "older_than": "1h"}, "kept", "the Engine does not tell its age"),
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "options", "action", "reason"), [row[1:] for row in KEPT], ids=[row[0] for row in KEPT]
+)
+def test_why_a_container_stays(found, options, action, reason):
+    made = plan(snapshot(*IMAGES, found), **options)
+    verdict = made.verdicts[found.id]
+    assert not made.steps
+    assert verdict.action == action
+    assert reason in verdict.reason
+
+
+def test_orchestrated_containers_go_when_asked():
+    host = snapshot(*IMAGES, SWARM, POD)
+    assert removed(plan(host, patterns=["*"], orchestrated=True)) == ["k8s_web", "web.1.x"]
+
+
+def test_a_container_of_a_lost_image_is_committed_on_the_containerd_store():
+    host = snapshot(*IMAGES, CONTAINERS[5], store=CONTAINERD)
+    assert removed(plan(host, names=["orphan"], commit_to="x")) == ["orphan"]
+
+
+AGES = [
+    # situation, state, created, finished, older_than, whether it goes
+    ("never ran, old", "created", -3 * DAY, None, "2d", True),
+    ("never ran, young", "created", -DAY, None, "2d", False),
+    ("the same second counts as younger", "created", -2 * DAY, None, "2d", False),
+    ("finished long ago", "exited", -9 * DAY, -3 * DAY, "2d", True),
+    ("finished lately", "exited", -9 * DAY, -DAY, "2d", False),
+    ("finished at the limit", "exited", -9 * DAY, -2 * DAY, "2d", True),
+    ("dead, never ran", "dead", -3 * DAY, None, "2d", True),
+    ("runs, created long ago", "running", -3 * DAY, None, "2d", True),
+    ("runs again, having finished lately", "running", -3 * DAY, -60, "2d", True),
+    ("a timestamp", "created", -3 * DAY, None, str(NOW - 2 * DAY), True),
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "created", "finished", "older_than", "goes"), [row[1:] for row in AGES], ids=[row[0] for row in AGES]
+)
+def test_age(state, created, finished, older_than, goes):
+    old = container("old", "a1", state, created=NOW + created)
+    times = {old.id: None if finished is None else NOW + finished}
+    made = plan(snapshot(*IMAGES, old), finished=times, older_than=older_than, states=ALL)
+    assert removed(made) == (["old"] if goes else [])
+
+
+def test_only_containers_whose_finish_decides_are_inspected():
+    rows = (
+        container("finished", "a1", "exited", created=NOW - 3 * DAY),
+        container("young", "a1", "exited", created=NOW - DAY),
+        container("runs", "a1", "running", created=NOW - 3 * DAY),
+        container("never-ran", "a1", "created", created=NOW - 3 * DAY),
+        container("excluded", "a1", "exited", created=NOW - 3 * DAY),
+    )
+    request = Request.parse({"older_than": "2d", "excludes": ["ex*"]})
+    assert undated(snapshot(*IMAGES, *rows), request, NOW) == (rows[0].id,)
+    assert undated(snapshot(*IMAGES, *rows), Request.parse({"states": ["exited"]}), NOW) == ()
+
+
+COMMITS = [
+    # situation, names, expected references
+    ("a plain name", ["web"], ["attic/web:20231126T120000Z"]),
+    ("upper case and signs", ["My__App.-_x."], ["attic/my_app_x:20231126T120000Z"]),
+    ("only signs and one letter", ["A-"], ["attic/a:20231126T120000Z"]),
+    (
+        "two names that become one",
+        ["Web", "web"],
+        ["attic/web:20231126T120000Z", "attic/web-776562000000:20231126T120000Z"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("names", "expected"), [row[1:] for row in COMMITS], ids=[row[0] for row in COMMITS])
+def test_commit_references(names, expected):
+    rows = [container(name, "a1") for name in names]
+    made = plan(snapshot(*IMAGES, *rows), now=1_701_000_000, states=["exited"], commit_to="attic")
+    assert [step.commit.familiar for step in made.steps] == expected
+
+
+REFUSED = [
+    # situation, options, part of the message
+    ("no selector", {}, "nothing selects a container"),
+    ("only what narrows", {"excludes": ["a"], "kill": True}, "nothing selects a container"),
+    ("a name with a slash", {"names": ["a/b"]}, "names: 'a/b' is neither"),
+    ("an empty name", {"names": [""]}, "names: '' is neither"),
+    ("a broken glob", {"patterns": ["[a"]}, "patterns: '[a'"),
+    ("an empty exclude", {"states": ["exited"], "excludes": [""]}, "excludes: "),
+    ("a broken regular expression", {"patterns": ["("], "use_regex": True}, "patterns: '('"),
+    ("a broken image", {"images": ["Upper:1"]}, "images: 'Upper:1'"),
+    ("a broken image pattern", {"images": ["[a"]}, "images: '[a'"),
+    ("no labels", {"labels": []}, "labels: an empty list"),
+    ("an empty label", {"labels": ["=x"]}, "labels: '=x'"),
+    ("an age that is none", {"older_than": "soon"}, "older_than: 'soon'"),
+    ("a negative timeout", {"names": ["web"], "stop_timeout": -1}, "stop_timeout: -1"),
+    ("a repository with a digest", {"names": ["web"], "commit_to": digest_reference("a", "b")}, "commit_to: "),
+    ("a repository in upper case", {"names": ["web"], "commit_to": "my/Attic"}, "commit_to: 'my/Attic'"),
+    ("an empty repository", {"names": ["web"], "commit_to": ""}, "commit_to: ''"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_refused_before_any_request(options, message):
+    with pytest.raises(InvalidRequest) as raised:
+        Request.parse(options)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "needs"),
+    [({"names": ["web"]}, False), ({"images": ["app"]}, True), ({"names": ["web"], "commit_to": "attic"}, True)],
+)
+def test_images_are_read_only_for_what_asks_for_them(options, needs):
+    assert Request.parse(options).needs_images is needs
+
+
+def test_labels_that_make_a_circle_of_parents_end_the_search_for_descendants():
+    host = snapshot(
+        image("a1", "app:1", parent="a2"), image("a2", parent="a1"), container("one", "a2", "exited"), store=CONTAINERD
+    )
+    assert removed(plan(host, images=["app:1"])) == ["one"]
+
+
+def test_a_name_that_is_too_long_to_be_committed_to_is_refused():
+    long = container("x" * 150, "a1")
+    with pytest.raises(InvalidRequest, match=r"commit_to: .* longer than 255"):
+        plan(snapshot(*IMAGES, long), patterns=["x*"], commit_to="r.io/" + "a" * 150)
+
+
+def test_an_ambiguous_container_id_lists_the_candidates():
+    rows = [container("one", "a1"), container("one-more", "a1")]
+    with pytest.raises(InvalidRequest, match=r"one \(6f6e65000000\), one-more \(6f6e652d6d6f\)"):
+        plan(snapshot(*IMAGES, *rows), names=["6f6e65"])
+
+
+def test_an_ambiguous_id_of_lost_images_lists_them():
+    rows = [container("one", "eee1"), container("two", "eee2")]
+    with pytest.raises(InvalidRequest, match="eee100000000, eee200000000"):
+        plan(snapshot(*rows), images=["eee"])
+
+
+def test_a_name_wins_over_a_short_id():
+    named = container("6f6e65", "a1")
+    host = snapshot(*IMAGES, named, container("one", "a1"))
+    assert removed(plan(host, names=["6f6e65"])) == ["6f6e65"]
+
+
+LATER = [
+    # situation, state when planned, states asked for, state right before, whether it may go
+    ("nothing changed", "exited", ["exited"], "exited", True),
+    ("started meanwhile", "exited", ["exited"], "running", False),
+    ("started meanwhile, and running ones go too", "exited", ["exited", "running"], "running", True),
+    ("ended by itself before it was stopped", "running", ["running"], "exited", True),
+    ("crashed, and waits for its restart", "running", ["running"], "restarting", False),
+    ("unpaused meanwhile", "paused", ["paused"], "running", False),
+    ("ran and ended meanwhile", "created", ["created"], "exited", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("planned", "states", "later", "expected"), [row[1:] for row in LATER], ids=[row[0] for row in LATER]
+)
+def test_whether_a_container_may_still_go(planned, states, later, expected):
+    made = plan(snapshot(*IMAGES, container("one", "a1", planned)), states=states)
+    assert may_go(later, made.steps[0], made) is expected
+
+
+@pytest.mark.parametrize("store", [GRAPHDRIVER, CONTAINERD])
+def test_a_plan_says_what_must_be_stopped(store):
+    made = plan(snapshot(*IMAGES, *CONTAINERS, store=store), states=ALL)
+    assert [step.container.name for step in made.steps if step.stop] == ["db", "web"]
+
+
+@pytest.mark.parametrize("store", [GRAPHDRIVER, CONTAINERD])
+def test_a_later_task_of_the_play_sees_what_would_be_committed(store):
+    web = container("web", "a1", labels={"stage": "prod"})
+    host = snapshot(image("a1", "app:1", size=100, layers=("sha256:l1",)), web, store=store)
+    result = report(predict(plan(host, now=1_701_000_000, names=["web"], commit_to="attic")))
+    after = after_results(host, [result])
+    (made,) = [found for found in after.images if found.parent == image_id("a1")]
+    assert [reference.familiar for reference in made.references] == ["attic/web:20231126T120000Z"]
+    assert (made.created, made.size, made.labels) == (1_701_000_000, 100, {"stage": "prod"})
+    assert made.layers[:1] == ("sha256:l1",)
+    assert not after.containers
+    assert after_results(after, [result]) == after
+
+
+def test_what_would_be_committed_was_created_since_any_image_and_before_none():
+    compared = {key: frozenset([image_id("b1")]) for key in ("since", "before")}
+    host = snapshot(image("a1", "app:1"), image("b1", "b:1"), container("web", "a1"), matched_by_engine=compared)
+    after = after_results(host, [report(predict(plan(host, now=1_701_000_000, names=["web"], commit_to="attic")))])
+    [made] = {entry.id for entry in after.images} - {entry.id for entry in host.images}
+    assert after.matched_by_engine == {"since": {image_id("b1"), made}, "before": {image_id("b1")}}

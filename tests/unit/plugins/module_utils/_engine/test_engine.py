@@ -1,0 +1,320 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import engine
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import DockerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    BuildCache,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+)
+
+from ..builders import image_id
+
+CONTAINERD_STATUS = [["driver-type", "io.containerd.snapshotter.v1"]]
+
+
+class FakeTransport:
+    """Answers by path; an exception is raised. Writes down each request with its query."""
+
+    def __init__(self, answers=None, wanted_version="auto"):
+        self.wanted_version = wanted_version
+        self.version = None
+        self.requests = []
+        self._answers = {"/info": {}, "/images/json": [], "/containers/json": [], "/system/df": {}, **(answers or {})}
+
+    def use_version(self, version):
+        self.version = version
+
+    def get(self, path, *args, **options):
+        return self._request("GET", path, args, options.get("query"))
+
+    def delete(self, path, *args, **options):
+        return self._request("DELETE", path, args, options.get("query"))
+
+    def _request(self, method, path, args, query):
+        self.requests.append((method, path.format(*args), dict(query or {})))
+        answer = self._answers[path.format(*args)]
+        if callable(answer):
+            answer = answer(query or {})
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def version(newest, oldest):
+    return {"Version": "x", "ApiVersion": newest, "MinAPIVersion": oldest}
+
+
+def transport(answers=None, newest="1.51", oldest="1.24", store=GRAPHDRIVER, **options):
+    info = {"DriverStatus": CONTAINERD_STATUS if store == CONTAINERD else []}
+    return FakeTransport({"/version": version(newest, oldest), "/info": info, **(answers or {})}, **options)
+
+
+def ids(rows):
+    return [row[0] for row in rows]
+
+
+def cells(rows):
+    return [row[1:] for row in rows]
+
+
+NEGOTIATED = [
+    # situation, newest and oldest of the Engine, api_version, spoken
+    ("Engine 20.10", "1.41", "1.12", "auto", "1.41"),
+    ("Engine 28.5", "1.51", "1.24", "auto", "1.51"),
+    ("an Engine newer than the tests", "1.55", "1.40", "auto", "1.51"),
+    ("a version asked for", "1.51", "1.24", "1.41", "1.41"),
+    ("the oldest asked for", "1.51", "1.24", "1.24", "1.24"),
+    ("a version asked for that the tests do not know", "1.55", "1.40", "1.55", "1.55"),
+    ("an Engine that tells no oldest version", "1.41", None, "auto", "1.41"),
+    ("an Engine that tells no version", None, None, "auto", "1.24"),
+]
+
+
+@pytest.mark.parametrize(("newest", "oldest", "wanted", "spoken"), cells(NEGOTIATED), ids=ids(NEGOTIATED))
+def test_both_sides_know_the_version_that_is_spoken(newest, oldest, wanted, spoken):
+    used = transport(newest=newest, oldest=oldest, wanted_version=wanted)
+    assert DockerEngine(used).facts.api_version == spoken
+    assert used.version == spoken
+    assert [path for _method, path, _query in used.requests] == ["/version", "/info"]
+
+
+NOT_NEGOTIATED = [
+    # situation, answer to GET /version, api_version, words of the message
+    (
+        "Engine too new",
+        version("1.60", "1.52"),
+        "auto",
+        ["1.52 to 1.60", "up to 1.51", "update the collection", "api_version"],
+    ),
+    ("asked for one too old", version("1.51", "1.24"), "1.18", ["'1.18'", "1.24 to 1.51"]),
+    ("asked for one too new", version("1.41", "1.12"), "1.51", ["'1.51'", "1.12 to 1.41"]),
+    ("a version that is none", {"ApiVersion": "new"}, "auto", ["no Docker Engine"]),
+    ("another server's list", [], "auto", ["no Docker Engine"]),
+    ("an empty answer", None, "auto", ["no Docker Engine"]),
+]
+
+
+@pytest.mark.parametrize(("answer", "wanted", "said"), cells(NOT_NEGOTIATED), ids=ids(NOT_NEGOTIATED))
+def test_without_a_common_version_the_message_tells_both_sides(answer, wanted, said):
+    with pytest.raises(EngineUnavailable) as failure:
+        DockerEngine(FakeTransport({"/version": answer}, wanted))
+    for words in said:
+        assert words in str(failure.value)
+
+
+REQUESTS = [
+    # situation, newest version, store, filters, requests besides /version and /info
+    (
+        "Engine 20.10",
+        "1.41",
+        GRAPHDRIVER,
+        None,
+        [("/images/json", {"all": 1}), ("/system/df", {}), ("/containers/json", {"all": 1})],
+    ),
+    (
+        "graphdriver",
+        "1.51",
+        GRAPHDRIVER,
+        None,
+        [
+            ("/images/json", {"all": 1, "shared-size": 1}),
+            ("/system/df", {"type": "build-cache"}),
+            ("/containers/json", {"all": 1}),
+        ],
+    ),
+    (
+        "filters that the Engine answers",
+        "1.51",
+        GRAPHDRIVER,
+        {"before": ("a",), "since": ("b", "c")},
+        [
+            ("/images/json", {"all": 1, "shared-size": 1}),
+            ("/system/df", {"type": "build-cache"}),
+            ("/containers/json", {"all": 1}),
+            ("/images/json", {"all": 1, "filters": {"before": ["a"]}}),
+            ("/images/json", {"all": 1, "filters": {"since": ["b", "c"]}}),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("newest", "store", "filters", "expected"), cells(REQUESTS), ids=ids(REQUESTS))
+def test_a_snapshot_costs_these_requests(newest, store, filters, expected):
+    used = transport(newest=newest, store=store)
+    DockerEngine(used).read(filters)
+    shown = [
+        (path, {**query, "filters": json.loads(query["filters"])} if "filters" in query else query)
+        for _method, path, query in used.requests[2:]
+    ]
+    assert shown == expected
+    assert {method for method, _path, _query in used.requests} == {"GET"}
+
+
+def test_the_containerd_store_is_asked_for_its_dangling_records():
+    used = transport(store=CONTAINERD)
+    DockerEngine(used).read()
+    asked = [json.loads(query["filters"]) for _method, _path, query in used.requests if "filters" in query]
+    assert asked == [{"dangling": ["true"]}]
+
+
+def row(digits, **fields):
+    return {"Id": image_id(digits), "RepoTags": ["<none>:<none>"], "Created": 1, "Size": 10, **fields}
+
+
+def test_engine_20_tells_shared_sizes_in_its_disk_usage_alone():
+    answers = {
+        "/images/json": [row("a1", SharedSize=-1), row("b1", SharedSize=-1)],
+        "/system/df": {"Images": [row("a1", SharedSize=4)], "BuildCache": None},
+    }
+    snapshot = DockerEngine(transport(answers, newest="1.41")).read()
+    assert [(entry.id, entry.shared_size) for entry in snapshot.images] == [(image_id("a1"), 4), (image_id("b1"), None)]
+
+
+def test_engine_20_leaves_hidden_parents_out_of_its_shared_sizes():
+    answers = {
+        "/images/json": [row("a1", Size=7), row("b1", ParentId=image_id("a1")), row("c1", ParentId=image_id("ff"))],
+        "/system/df": {"Images": [row("b1", SharedSize=4), row("c1", SharedSize=4)], "BuildCache": None},
+    }
+    snapshot = DockerEngine(transport(answers, newest="1.41")).read()
+    assert [entry.shared_size for entry in snapshot.images] == [None, 7, 4]
+
+
+@pytest.mark.parametrize(
+    "failure", [EngineError(409, "a disk usage operation is already running"), EngineUnavailable("slow")]
+)
+def test_sizes_are_unknown_when_the_engine_does_not_add_up(failure, monkeypatch):
+    monkeypatch.setattr(engine, "_PAUSE", 0)
+    snapshot = DockerEngine(transport({"/images/json": [row("a1")], "/system/df": failure}, newest="1.41")).read()
+    assert [entry.shared_size for entry in snapshot.images] == [None]
+    assert snapshot.build_cache is None
+
+
+def test_a_listing_is_asked_for_again_when_an_image_goes_under_it(monkeypatch):
+    monkeypatch.setattr(engine, "_PAUSE", 0)
+    going = [EngineError(404, "content digest sha256:1234: not found")] * 3
+    answers = {"/images/json": lambda query: going.pop() if going else [row("a1")]}
+    assert [entry.id for entry in DockerEngine(transport(answers)).read().images] == [image_id("a1")]
+    answers = {"/images/json": EngineError(404, "content digest sha256:1234: not found")}
+    with pytest.raises(EngineError, match="content digest"):
+        DockerEngine(transport(answers)).read()
+
+
+def test_the_engine_is_asked_again_while_it_adds_up_for_somebody_else(monkeypatch):
+    monkeypatch.setattr(engine, "_PAUSE", 0)
+    busy = [EngineError(409, "a disk usage operation is already running")]
+    answers = {"/images/json": [row("a1")], "/system/df": lambda query: busy.pop() if busy else {"BuildCache": []}}
+    assert DockerEngine(transport(answers, newest="1.41")).read().build_cache == BuildCache()
+
+
+def test_what_the_engine_selects_is_in_the_snapshot():
+    def listed(query):
+        return [row("a1"), row("b1")] if "filters" not in query else [row("b1")]
+
+    snapshot = DockerEngine(transport({"/images/json": listed})).read({"before": ("a",)})
+    assert snapshot.matched_by_engine == {"before": {image_id("b1")}}
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_filter_that_names_no_image_is_told_with_the_engines_words(status):
+    def listed(query):
+        return EngineError(status, "No such image: x") if "filters" in query else []
+
+    with pytest.raises(InvalidRequest, match=r"filters\.before: 'x' names no image here: No such image: x"):
+        DockerEngine(transport({"/images/json": listed})).read({"before": ("x",)})
+
+
+def test_another_error_of_a_filter_is_the_engines():
+    def listed(query):
+        return EngineError(500, "broken") if "filters" in query else []
+
+    with pytest.raises(EngineError, match="broken"):
+        DockerEngine(transport({"/images/json": listed})).read({"before": ("x",)})
+
+
+REMOVALS = [
+    # situation, force, prune_parents, query
+    ("as docker rmi does", False, True, {"force": 0, "noprune": 0}),
+    ("with force", True, True, {"force": 1, "noprune": 0}),
+    ("parents stay", False, False, {"force": 0, "noprune": 1}),
+]
+
+
+@pytest.mark.parametrize(("force", "prune_parents", "query"), cells(REMOVALS), ids=ids(REMOVALS))
+def test_a_removal_is_sent_as_asked(force, prune_parents, query):
+    used = transport({"/images/app:1": [{"Untagged": "app:1"}]})
+    assert DockerEngine(used).remove_image("app:1", force, prune_parents) == [{"Untagged": "app:1"}]
+    assert used.requests[-1] == ("DELETE", "/images/app:1", query)
+
+
+def test_a_removal_that_answers_nothing_removed_nothing():
+    assert DockerEngine(transport({"/images/app:1": None})).remove_image("app:1", False, True) == []
+
+
+def test_an_image_that_is_not_there_is_none():
+    answers = {"/images/app:1/json": EngineError(404, "No such image"), "/images/app:2/json": {"Id": "x"}}
+    engine = DockerEngine(transport(answers))
+    assert engine.inspect_image("app:1") is None
+    assert engine.inspect_image("app:2") == {"Id": "x"}
+
+
+def test_an_error_of_an_inspection_is_the_engines():
+    with pytest.raises(EngineError, match="broken"):
+        DockerEngine(transport({"/images/app:1/json": EngineError(500, "broken")})).inspect_image("app:1")
+
+
+def test_layers_are_read_of_every_image_that_is_still_there():
+    answers = {
+        "/images/json": [row("a1"), row("b1")],
+        f"/images/{image_id('a1')}/json": {"Id": image_id("a1"), "RootFS": {"Layers": ["sha256:d0", "sha256:d1"]}},
+        f"/images/{image_id('a1')}/history": [{"Size": 7}, {"Size": 3}],
+        f"/images/{image_id('b1')}/json": EngineError(404, "gone"),
+        f"/images/{image_id('b1')}/history": EngineError(404, "gone"),
+    }
+    (entry,) = DockerEngine(transport(answers)).read(layers=True).images
+    assert entry.layers == ("sha256:d0", "sha256:d1")
+    assert entry.layer_sizes == (3, 7)
+
+
+def test_the_folders_of_a_container_whose_image_is_gone_are_read():
+    listed = [{"Id": "c1", "ImageID": image_id("f1"), "State": "exited"}, {"Id": "c2", "ImageID": image_id("f2")}]
+    answers = {
+        "/containers/json": listed,
+        "/containers/c1/json": {"GraphDriver": {"Data": {"LowerDir": "/top:/base"}}},
+        "/containers/c2/json": EngineError(404, "gone"),
+    }
+    containers = DockerEngine(transport(answers)).read(layers=True).containers
+    assert [entry.layer_folders for entry in containers] == [("/base", "/top"), ()]
+
+
+def test_what_dates_an_image_mount_is_read_of_containers_that_have_one():
+    mount = {"Type": "image", "Name": "app:1"}
+    answers = {
+        "/containers/json": [
+            {"Id": "c1", "Mounts": [mount]},
+            {"Id": "c2", "Mounts": [{**mount, "Name": ""}]},
+            {"Id": "c3"},
+        ],
+        "/containers/c1/json": {"Created": "2024-01-01T00:00:01Z"},
+        "/containers/c2/json": EngineError(404, "gone"),
+        "/images/app:1/json": {"Metadata": {"LastTagTime": "2024-01-01T00:00:02Z"}},
+    }
+    containers = DockerEngine(transport(answers)).read().containers
+    assert [(entry.moved_mounts, entry.undated_mounts) for entry in containers] == [
+        ({"app:1"}, set()),
+        (set(), {""}),
+        (set(), set()),
+    ]

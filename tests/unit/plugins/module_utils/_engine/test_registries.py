@@ -1,0 +1,101 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries, names_of
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+
+from ..builders import digest_reference, image, image_id
+
+PUSHED = digest_reference("r.io/app", "d1")
+OTHER = digest_reference("other.io/app", "d1")
+
+NAMES = [
+    ("digests, graphdriver", GRAPHDRIVER, image("a1", "r.io/app:1", PUSHED, OTHER), [OTHER, PUSHED]),
+    ("none, graphdriver", GRAPHDRIVER, image("a1", "r.io/app:1"), []),
+    (
+        "the ID in each repository, containerd",
+        CONTAINERD,
+        image("a1", "r.io/app:1", "r.io/app:2", "b:1"),
+        [digest_reference("b", "a1"), digest_reference("r.io/app", "a1")],
+    ),
+    ("untagged, containerd", CONTAINERD, image("a1"), []),
+]
+
+SAYS = [
+    ("the registry has it", {}, True, "r.io has"),
+    ("the registry has it no more", {PUSHED: EngineError(404, "manifest unknown")}, False, "does not show"),
+    ("it is not for us", {PUSHED: EngineError(401, "unauthorized")}, False, "does not show"),
+    (
+        "the registry does not answer",
+        {PUSHED: EngineError(500, "no such host")},
+        False,
+        "the registry r.io does not answer: no such host",
+    ),
+    (
+        "the Engine does not answer in time",
+        {PUSHED: EngineUnavailable("timed out")},
+        False,
+        "does not answer: timed out",
+    ),
+]
+
+
+def ids(rows):
+    return [row[0] for row in rows]
+
+
+class Registries:
+    """Answers as told, and counts."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self._lock = threading.Lock()
+        self.asked = []
+
+    def __call__(self, name):
+        with self._lock:
+            self.asked.append(name)
+        if name in self._answers:
+            raise self._answers[name]
+
+
+@pytest.mark.parametrize(("store", "part", "expected"), [row[1:] for row in NAMES], ids=ids(NAMES))
+def test_exactly_this_content_is_asked_for(store, part, expected):
+    assert [reference.familiar for reference in names_of(part, store)] == expected
+
+
+@pytest.mark.parametrize(("answers", "is_there", "text"), [row[1:] for row in SAYS], ids=ids(SAYS))
+def test_only_a_clear_yes_counts(answers, is_there, text):
+    answer = ask_registries([image("a1", "r.io/app:1", PUSHED)], GRAPHDRIVER, Registries(answers))[image_id("a1")]
+    assert (answer.is_there, text in answer.text) == (is_there, True)
+
+
+def test_one_of_several_registries_is_enough():
+    registries = Registries({OTHER: EngineError(404, "unknown")})
+    assert ask_registries([image("a1", OTHER, PUSHED)], GRAPHDRIVER, registries)[image_id("a1")].is_there
+    assert registries.asked == [OTHER, PUSHED]
+
+
+def test_an_image_without_a_digest_is_asked_for_nowhere():
+    registries = Registries({})
+    answer = ask_registries([image("a1", "app:1")], GRAPHDRIVER, registries)[image_id("a1")]
+    assert (answer.is_there, registries.asked) == (False, [])
+
+
+def test_a_registry_that_does_not_answer_is_not_asked_for_every_image():
+    images = [image(f"{n:03}", digest_reference("r.io/app", f"{n:03}")) for n in range(200)]
+    registries = Registries(
+        {digest_reference("r.io/app", f"{n:03}"): EngineUnavailable("timed out") for n in range(200)}
+    )
+    answers = ask_registries(images, GRAPHDRIVER, registries)
+    assert len(answers) == 200
+    assert not any(answer.is_there for answer in answers.values())
+    assert len(registries.asked) < 20

@@ -1,0 +1,275 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import transport
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import SdkMissing, connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+)
+
+docker = pytest.importorskip("docker")
+
+DEFAULTS = {
+    "docker_host": "unix:///var/run/docker.sock",
+    "tls": False,
+    "validate_certs": False,
+    "ca_path": None,
+    "client_cert": None,
+    "client_key": None,
+    "tls_hostname": None,
+    "api_version": "auto",
+    "timeout": 5,
+    "use_ssh_client": False,
+}
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """Answers each path as a test says: a status and a body."""
+
+    def answer(self):
+        self.seen.append((self.command, self.path))
+        status, body = self.answers.get(self.path.split("?")[0], (404, {"message": "no such path"}))
+        if callable(body):
+            body = body()
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        pass
+
+
+METHODS = {f"do_{method}": Answering.answer for method in ("GET", "DELETE", "POST")}
+
+
+@pytest.fixture(name="serve")
+def fixture_serve():
+    """Starts a server with these answers, and gives the transport to it."""
+    servers = []
+
+    def serve(answers, **params):
+        handler = type("Handler", (Answering,), {**METHODS, "answers": answers, "seen": []})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        made = connect({**DEFAULTS, "docker_host": f"tcp://127.0.0.1:{server.server_address[1]}", **params})
+        made.seen = handler.seen
+        return made
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def ids(rows):
+    return [row[0] for row in rows]
+
+
+def cells(rows):
+    return [row[1:] for row in rows]
+
+
+REFUSED = [
+    # situation, parameters, words of the message
+    ("no scheme", {"docker_host": "/var/run/docker.sock"}, ["docker_host", "'/var/run/docker.sock'", "unix:///"]),
+    ("empty host", {"docker_host": ""}, ["docker_host", "''"]),
+    ("unknown scheme", {"docker_host": "ftp://host"}, ["docker_host", "'ftp://host'", "tcp://", "ssh://"]),
+    ("scheme alone", {"docker_host": "tcp://"}, ["docker_host", "'tcp://'"]),
+    ("no time at all", {"timeout": 0}, ["timeout", "0"]),
+    ("less than no time", {"timeout": -1}, ["timeout", "-1"]),
+    ("version that is none", {"api_version": "latest"}, ["api_version", "'latest'", "1.41"]),
+    (
+        "certificate that is not there",
+        {"validate_certs": True, "ca_path": "/nowhere/ca.pem"},
+        ["ca_path", "'/nowhere/ca.pem'"],
+    ),
+    ("certificate without a key", {"tls": True, "client_cert": __file__}, ["client_cert and client_key"]),
+    ("key without a certificate", {"tls": True, "client_key": __file__}, ["client_cert and client_key"]),
+]
+
+
+@pytest.mark.parametrize(("params", "said"), cells(REFUSED), ids=ids(REFUSED))
+def test_options_that_cannot_be_are_refused_before_anything_is_sent(params, said):
+    with pytest.raises(InvalidRequest) as failure:
+        connect({**DEFAULTS, **params})
+    for words in said:
+        assert words in str(failure.value)
+
+
+def test_a_folder_of_certificates_is_taken_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    with pytest.raises(InvalidRequest, match=r"ca_path: there is no file .*ca.pem"):
+        connect({**DEFAULTS, "tls": True})
+
+
+def test_a_client_without_a_certificate_needs_none_in_the_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    (tmp_path / "ca.pem").touch()
+    assert connect({**DEFAULTS, "docker_host": "tcp://127.0.0.1:1", "tls": True})
+
+
+def test_without_the_sdk_the_message_names_the_package(monkeypatch):
+    monkeypatch.setattr(transport, "SDK_IMPORT_ERROR", "Traceback")
+    with pytest.raises(SdkMissing):
+        connect(DEFAULTS)
+    assert "python3-docker" in transport.SDK_PACKAGE
+
+
+VERSIONS = [
+    # situation, version of the SDK, good enough
+    ("the oldest supported", "5.0.3", True),
+    ("newer", "7.1.0", True),
+    ("a development version", "8.0.0.dev1", True),
+    ("too old", "5.0.2", False),
+    ("much too old", "4.4.4", False),
+    ("docker-py", "1.10.6", False),
+]
+
+
+@pytest.mark.parametrize(("version", "good"), cells(VERSIONS), ids=ids(VERSIONS))
+def test_the_sdk_must_be_new_enough(version, good, monkeypatch):
+    monkeypatch.setattr(docker, "__version__", version)
+    if good:
+        assert connect({**DEFAULTS, "docker_host": "tcp://127.0.0.1:1"})
+        return
+    with pytest.raises(SdkMissing, match=version):
+        connect(DEFAULTS)
+
+
+def refused_by(socket_path):
+    """The message; a pair of SDK and requests that cannot speak to any socket has a message of its own."""
+    with pytest.raises(EngineUnavailable) as failure:
+        connect({**DEFAULTS, "docker_host": f"unix://{socket_path}"}).get("/version", versioned=False)
+    if "does not work with requests" in str(failure.value):
+        pytest.skip(str(failure.value))
+    return str(failure.value)
+
+
+def test_a_socket_that_is_not_there_is_told(tmp_path):
+    message = refused_by(tmp_path / "docker.sock")
+    assert message.startswith(f"there is no Engine at unix://{tmp_path}/docker.sock: is it running")
+
+
+def test_a_socket_that_nobody_listens_at_is_told(tmp_path):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "docker.sock"))
+        assert "nothing listens at unix://" in refused_by(tmp_path / "docker.sock")
+
+
+def test_a_port_that_nobody_listens_at_is_told():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(EngineUnavailable, match=f"nothing listens at {host}: is the Engine running"):
+            connect({**DEFAULTS, "docker_host": host}).get("/version", versioned=False)
+
+
+def test_an_engine_that_is_slow_is_told(serve):
+    transport = serve({"/version": (200, lambda: time.sleep(3) or {})}, timeout=1)
+    with pytest.raises(EngineUnavailable, match="did not answer within 1 seconds: raise timeout"):
+        transport.get("/version", versioned=False)
+
+
+def test_a_server_that_is_no_engine_is_told(serve):
+    transport = serve({"/version": (200, b"<html>It works</html>")})
+    with pytest.raises(EngineUnavailable, match="does not answer as a Docker Engine does: <html>It works"):
+        transport.get("/version", versioned=False)
+
+
+ERRORS = [
+    # situation, status, body, explanation
+    ("the Engine's words", 409, {"message": "conflict: it is used\n"}, "conflict: it is used"),
+    ("text", 502, b"Bad Gateway by a proxy", "Bad Gateway by a proxy"),
+    ("JSON of another kind", 500, ["x"], '["x"]'),
+    ("nothing", 500, b"", "Internal Server Error"),
+    ("a long page", 500, b"x" * 1000, "x" * 200),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "explanation"), cells(ERRORS), ids=ids(ERRORS))
+def test_a_refusal_is_told_in_the_engines_words(status, body, explanation, serve):
+    transport = serve({"/v1.41/images/app:1": (status, body)})
+    with pytest.raises(EngineError) as failure:
+        transport.delete("/images/{0}", "app:1")
+    assert (failure.value.status, failure.value.explanation) == (status, explanation)
+    assert str(failure.value) == f"DELETE /images/app:1: the Engine answered {status}: {explanation}"
+
+
+def test_requests_go_out_in_the_version_that_was_negotiated(serve):
+    transport = serve({"/v1.41/info": (200, {"a": 1}), "/v1.44/info": (200, {"b": 2}), "/version": (200, {})})
+    assert transport.get("/info") == {"a": 1}
+    transport.use_version("1.44")
+    assert transport.get("/info", query={"x": 1}) == {"b": 2}
+    assert transport.get("/version", versioned=False) == {}
+    assert transport.seen == [("GET", "/v1.41/info"), ("GET", "/v1.44/info?x=1"), ("GET", "/version")]
+
+
+def test_a_name_with_slashes_is_one_part_of_the_path(serve):
+    transport = serve({"/v1.41/images/r.io/team/app:1/json": (200, {"Id": "x"})})
+    assert transport.get("/images/{0}/json", "r.io/team/app:1") == {"Id": "x"}
+
+
+def test_an_empty_answer_is_none(serve):
+    assert serve({"/v1.41/containers/c1": (204, b"")}).delete("/containers/{0}", "c1") is None
+
+
+def test_a_body_comes_in_chunks(serve):
+    transport = serve({"/v1.41/images/a/get": (200, b"x" * 3_000_000)})
+    assert sum(map(len, transport.stream("/images/{0}/get", "a"))) == 3_000_000
+
+
+MESSAGES = [
+    # situation, exception, words of the message
+    ("permission", PermissionError(13, "Permission denied"), ["no permission", "become: true", "group"]),
+    (
+        "permission in a text",
+        OSError("('Connection aborted.', PermissionError(13, 'Permission denied'))"),
+        ["no permission"],
+    ),
+    ("no file", FileNotFoundError(2, "No such file or directory"), ["there is no Engine at unix:///x"]),
+    (
+        "broken SDK",
+        ValueError("Not supported URL scheme http+docker"),
+        ["does not work with requests", "7.1.0 or newer", "2.32"],
+    ),
+    (
+        "broken SDK in newer words",
+        ValueError("Error while fetching server API version: Not supported URL scheme http+docker"),
+        ["does not work with requests"],
+    ),
+    (
+        "wrong authority",
+        OSError("SSLError(SSLCertVerificationError(1, 'certificate verify failed'))"),
+        ["no trusted connection", "ca_path"],
+    ),
+    (
+        "wrong name",
+        OSError("CertificateError(\"hostname '127.0.0.1' doesn't match 'engine'\")"),
+        ["no trusted connection", "tls_hostname"],
+    ),
+    ("no route", OSError("No route to host"), ["cannot connect to unix:///x: No route to host"]),
+]
+
+
+@pytest.mark.parametrize(("exception", "said"), cells(MESSAGES), ids=ids(MESSAGES))
+def test_a_message_about_the_connection_names_the_remedy(exception, said):
+    message = transport._connection_message("unix:///x", 60, exception)
+    for words in said:
+        assert words in message

@@ -1,0 +1,523 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import (
+    DONE,
+    FAILED,
+    GONE,
+    REFUSED,
+    SKIPPED,
+    carry_out,
+    execute,
+    predict,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+
+from ..builders import STORES, container, image, image_id, snapshot
+
+A, B, C, D = image_id("a1"), image_id("b1"), image_id("c1"), image_id("d1")
+
+
+class FakeEngine:
+    """Removes as an Engine without containers does, and steps in where a test says so.
+
+    ``script`` maps a request, such as ``remove a:1`` or ``inspect a:1``, to what happens when it comes for the first
+    time: an exception is raised, a function is called with the Engine, anything else is the answer.
+    """
+
+    def __init__(self, host, script=None):
+        self.images = {entry.id: [reference.familiar for reference in entry.references] for entry in host.images}
+        self.containers = [{"Id": c.id, "Names": ["/" + c.name], "ImageID": c.image_id} for c in host.containers]
+        self.requests = []
+        self._script = dict(script or {})
+
+    def _asked(self, request, answer):
+        self.requests.append(request)
+        scripted = self._script.pop(request, None)
+        if isinstance(scripted, Exception):
+            raise scripted
+        if callable(scripted):
+            scripted = scripted(self)
+            if isinstance(scripted, Exception):
+                raise scripted
+        return answer() if scripted is None else scripted
+
+    def _owner(self, name):
+        return next((owner for owner, names in self.images.items() if name == owner or name in names), None)
+
+    def inspect_image(self, name):
+        def answer():
+            owner = self._owner(name)
+            return owner and {"Id": owner, "RepoTags": list(self.images[owner])}
+
+        return self._asked(f"inspect {name}", answer)
+
+    def list_images(self):
+        return self._asked("images", lambda: [{"Id": owner, "RepoTags": names} for owner, names in self.images.items()])
+
+    def list_containers(self):
+        return self._asked("containers", lambda: self.containers)
+
+    def remove_image(self, name, force, prune_parents):
+        def answer():
+            owner = self._owner(name)
+            going = list(self.images[owner]) if name == owner else [name]
+            self.images[owner] = [reference for reference in self.images[owner] if reference not in going]
+            lines = [{"Untagged": reference} for reference in going]
+            if not self.images[owner]:
+                del self.images[owner]
+                lines += [{"Deleted": owner}, {"Deleted": f"sha256:layer-of-{owner[7:9]}"}]
+            return lines
+
+        return self._asked(f"remove {name}", answer)
+
+
+def tag(name, owner):
+    """Somebody else gives an image this reference."""
+
+    def act(engine):
+        for names in engine.images.values():
+            if name in names:
+                names.remove(name)
+        engine.images.setdefault(owner, []).append(name)
+
+    return act
+
+
+def remove(*owners):
+    """Somebody else removes these images."""
+
+    def act(engine):
+        for owner in owners:
+            del engine.images[owner]
+
+    return act
+
+
+def then(act, outcome):
+    """Something happens on the Engine, and the request ends so all the same."""
+
+    def both(engine):
+        act(engine)
+        return outcome
+
+    return both
+
+
+def start(name, of, mounts=()):
+    """Somebody else starts a container."""
+    row = {"Id": name * 8, "Names": ["/" + name], "ImageID": image_id(of)}
+    row["Mounts"] = [{"Type": "image", "Name": source} for source in mounts]
+    return lambda engine: engine.containers.append(row)
+
+
+def error(status, text="the Engine's words"):
+    return EngineError(status, text, "DELETE /images/a:1")
+
+
+HOST = (image("a1", "a:1", "a:2"), image("b1", "b:1"), image("c1", "c:1"))
+
+
+def run(params, script=None, *parts, **fields):
+    host = snapshot(*(parts or HOST), **fields)
+    engine = FakeEngine(host, script)
+    outcome = execute(plan_removal(host, Request.parse(params), 0.0), engine)
+    return outcome, engine
+
+
+def ids(rows):
+    return [row[0] for row in rows]
+
+
+def cells(rows):
+    return [row[1:] for row in rows]
+
+
+RACES = [
+    # situation, parameters, script, status of each step, untagged, deleted, words of the reasons, failed
+    ("nothing happens", {"names": ["b:1"]}, {}, [DONE], ["b:1"], [B], "", False),
+    (
+        "tag moved",
+        {"names": ["b:1"]},
+        {"inspect b:1": tag("b:1", C)},
+        [SKIPPED],
+        [],
+        [],
+        "it moved to image c10000000000 after planning",
+        False,
+    ),
+    (
+        "tag moved to an image that was not there",
+        {"names": ["b:1"]},
+        {"inspect b:1": tag("b:1", image_id("f1"))},
+        [SKIPPED],
+        [],
+        [],
+        "it moved to image f10000000000",
+        False,
+    ),
+    ("tag gone", {"names": ["b:1"]}, {"inspect b:1": remove(B)}, [GONE], [], [], "it was already gone", False),
+    (
+        "reference added",
+        {"names": ["b:1"]},
+        {"inspect b:1": tag("b:2", B)},
+        [SKIPPED],
+        [],
+        [],
+        "the image's references changed after planning",
+        False,
+    ),
+    (
+        "reference added by ID",
+        {"names": [B]},
+        {f"inspect {B}": tag("b:2", B)},
+        [SKIPPED],
+        [],
+        [],
+        "references changed",
+        False,
+    ),
+    (
+        "reference lost",
+        {"names": ["a:1"]},
+        {"inspect a:1": tag("a:2", B)},
+        [SKIPPED],
+        [],
+        [],
+        "references changed",
+        False,
+    ),
+    (
+        "gone between check and removal",
+        {"names": ["b:1"]},
+        {"remove b:1": error(404)},
+        [GONE],
+        [],
+        [],
+        "it was already gone",
+        False,
+    ),
+    (
+        "container came between",
+        {"names": ["b:1"]},
+        {"remove b:1": error(409, "conflict: container x is using it (must force)")},
+        [REFUSED],
+        [],
+        [],
+        "container x is using it",
+        True,
+    ),
+    (
+        "conflict after the references were gone",
+        {"names": [A], "force": True},
+        {f"remove {A}": then(tag("a:1", B), error(409))},
+        [REFUSED],
+        ["a:1"],
+        [],
+        "the Engine's words",
+        True,
+    ),
+    (
+        "error with nothing done",
+        {"names": ["b:1"]},
+        {"remove b:1": error(500)},
+        [FAILED],
+        [],
+        [],
+        "the Engine answered 500: the Engine's words",
+        True,
+    ),
+    (
+        "error with all done",
+        {"names": ["b:1"]},
+        {"remove b:1": then(remove(B), error(500))},
+        [FAILED],
+        ["b:1"],
+        [B],
+        "the Engine answered 500",
+        True,
+    ),
+    (
+        "error half-way",
+        {"names": ["a10"], "force": True},
+        {f"remove {A}": then(tag("a:1", B), error(500))},
+        [FAILED],
+        ["a:1"],
+        [],
+        "the Engine answered 500",
+        True,
+    ),
+    (
+        "error, and the rest goes on",
+        {"names": ["b:1", "c:1"]},
+        {"remove b:1": error(500)},
+        [FAILED, DONE],
+        ["c:1"],
+        [C],
+        "500",
+        True,
+    ),
+    (
+        "error in the check",
+        {"names": ["b:1", "c:1"]},
+        {"inspect b:1": error(500)},
+        [FAILED, DONE],
+        ["c:1"],
+        [C],
+        "500",
+        True,
+    ),
+    (
+        "connection lost in the check",
+        {"names": ["b:1", "c:1"]},
+        {"inspect b:1": EngineUnavailable("no answer")},
+        [FAILED, FAILED],
+        [],
+        [],
+        "not tried: no answer",
+        True,
+    ),
+    (
+        "no answer to a removal that was done",
+        {"names": ["b:1", "c:1"]},
+        {"remove b:1": then(remove(B), EngineUnavailable("no answer"))},
+        [FAILED, DONE],
+        ["b:1", "c:1"],
+        [B, C],
+        "no answer",
+        True,
+    ),
+    (
+        "connection lost in a removal",
+        {"names": ["b:1", "c:1"]},
+        {
+            "remove b:1": EngineUnavailable("no answer"),
+            "images": EngineUnavailable("still none"),
+            "inspect c:1": EngineUnavailable("still none"),
+        },
+        [FAILED, FAILED],
+        [],
+        [],
+        "no answer; what was removed is unknown: still none",
+        True,
+    ),
+    (
+        "one tag skipped, the other one too",
+        {"names": ["a:1", "a:2"]},
+        {"inspect a:1": tag("a:3", A)},
+        [SKIPPED, SKIPPED],
+        [],
+        [],
+        "references changed",
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(
+    ("params", "script", "statuses", "untagged", "deleted", "reason", "failed"), cells(RACES), ids=ids(RACES)
+)
+def test_what_happens_after_planning_is_told_and_never_removed(
+    params, script, statuses, untagged, deleted, reason, failed, store
+):
+    outcome, _engine = run(params, script, store=store)
+    assert [step.status for step in outcome.steps] == statuses
+    result = report(outcome)
+    assert (result["untagged"], result["deleted"]) == (untagged, deleted)
+    assert reason in "; ".join(step.reason for step in outcome.steps)
+    assert bool(result.get("failed")) is failed
+    assert all(step.as_planned is (step.status == DONE) for step in outcome.steps)
+
+
+def test_what_was_skipped_stays_on_the_engine():
+    _outcome, engine = run({"names": ["b:1", "c:1"]}, {"inspect b:1": tag("b:1", C)})
+    assert "remove b:1" not in engine.requests
+    assert engine.images[B] == []
+    assert engine.images[C] == ["c:1", "b:1"]
+
+
+def test_a_conflict_that_came_up_is_listed_and_only_fails_when_asked_to():
+    script = {"remove b:1": error(409, "conflict: unable to delete b:1 (must be forced) - container x uses it")}
+    skipping = report(run({"names": ["b:1", "c:1"], "on_conflict": "skip"}, dict(script))[0])
+    assert not skipping.get("failed")
+    assert skipping["conflicts"] == [
+        {
+            "target": "b:1",
+            "reason": "conflict: unable to delete b:1 (must be forced) - container x uses it",
+            "container": None,
+            "forceable": True,
+            "remedy": "the conflict came up after planning: run the task again",
+        }
+    ]
+    failing = report(run({"names": ["b:1", "c:1"]}, dict(script))[0])
+    assert failing["failed"]
+    assert failing["conflicts"] == skipping["conflicts"]
+    assert failing["deleted"] == [C]
+
+
+def test_what_the_engine_refuses_for_a_container_that_came_meanwhile_is_no_conflict():
+    refusal = error(409, "conflict: unable to delete b:1 (must be forced) - container 1234 uses it")
+    outcome, engine = run({"names": ["b:1"]}, {"remove b:1": refusal, "containers": start("late", of="b1")})
+    assert [(step.status, step.reason) for step in outcome.steps] == [
+        (SKIPPED, "container late started to use the image after planning")
+    ]
+    assert not report(outcome).get("failed")
+    assert engine.images[B] == ["b:1"]
+
+
+def test_what_the_engine_refuses_stays_a_conflict_when_no_container_can_be_asked_for():
+    refusal = error(409, "conflict: unable to delete b:1 (must be forced) - container 1234 uses it")
+    outcome, _engine = run({"names": ["b:1"]}, {"remove b:1": refusal, "containers": error(500, "no")})
+    assert [step.status for step in outcome.steps] == [REFUSED]
+
+
+FORCED = [
+    # situation, script, containers at the start, statuses
+    ("no container", {}, [], [DONE]),
+    ("a container that the plan knew", {}, [container("job", of="b1")], [DONE]),
+    ("a container that came after planning", {"containers": start("late", of="b1")}, [], [SKIPPED]),
+    ("a container of another image", {"containers": start("late", of="c1")}, [], [DONE]),
+    ("one that mounts an image", {"containers": start("late", of="c1", mounts=["x:1"])}, [], [SKIPPED]),
+]
+
+
+@pytest.mark.parametrize(("script", "containers", "statuses"), cells(FORCED), ids=ids(FORCED))
+def test_with_force_a_container_that_came_after_planning_still_keeps_the_image(script, containers, statuses):
+    outcome, engine = run({"names": ["b:1"], "force": True}, script, *HOST, *containers)
+    assert [step.status for step in outcome.steps] == statuses
+    if statuses == [SKIPPED]:
+        assert outcome.steps[0].reason == "container late started to use the image after planning"
+        assert B in engine.images
+
+
+LATE = {"containers": start("late", of="c1", mounts=["x:1"])}
+# What an Engine 28 does not mind by itself: the request, the images, what comes meanwhile, and the statuses.
+MOUNTED_SINCE = [
+    ("an ID, and a container that mounts an image", [B], HOST, LATE, [SKIPPED]),
+    ("an ID, and a container of another image", [B], HOST, {"containers": start("late", of="c1")}, [DONE]),
+    ("a digest", [f"d@{D}"], [image("d1", f"d@{D}")], LATE, [SKIPPED]),
+    ("a parent that would go along", ["d:1"], [image("d1", "d:1", parent="e1"), image("e1")], LATE, [SKIPPED]),
+    ("a name of several", ["a:1"], HOST, LATE, [DONE]),
+    ("an image's only name, which the Engine minds", ["b:1"], HOST, LATE, [DONE]),
+]
+
+
+@pytest.mark.parametrize(("names", "host", "script", "statuses"), cells(MOUNTED_SINCE), ids=ids(MOUNTED_SINCE))
+def test_a_container_that_mounts_an_image_since_the_planning_keeps_it(names, host, script, statuses):
+    outcome, engine = run({"names": names}, script, *host)
+    assert [step.status for step in outcome.steps] == statuses
+    if statuses == [SKIPPED]:
+        assert outcome.steps[0].reason == "container late started to use the image after planning"
+        assert not any(request.startswith("remove") for request in engine.requests)
+
+
+def test_an_image_that_only_loses_a_name_is_not_looked_for_in_containers():
+    _outcome, engine = run({"names": ["a:1"]})
+    assert engine.requests == ["inspect a:1", "remove a:1"]
+
+
+def test_an_image_that_came_into_use_keeps_all_its_names_for_one_reason():
+    outcome, engine = run({"names": ["a:1", "a:2"]}, {"containers": start("late", of="a1")})
+    assert [step.status for step in outcome.steps] == [SKIPPED, SKIPPED]
+    assert engine.images[A] == ["a:1", "a:2"]
+    result = report(outcome)
+    assert not result.get("failed")
+    assert not result["conflicts"]
+    (verdict,) = [entry for entry in result["images"] if entry["id"] == A]
+    assert verdict["action"] == "skipped"
+    assert "container late started to use the image after planning" in verdict["reason"]
+
+
+STARTED = [
+    # what the containers' listing tells right before a name goes, the statuses of a:1 and a:2
+    ("nothing new", {}, [DONE, DONE]),
+    ("a container of the image", {"containers": start("late", of="a1")}, [SKIPPED, SKIPPED]),
+    ("a container of another image", {"containers": start("late", of="c1")}, [DONE, DONE]),
+]
+
+
+@pytest.mark.parametrize(("script", "statuses"), cells(STARTED), ids=ids(STARTED))
+def test_a_policy_leaves_the_names_of_an_image_that_a_container_came_to_use(script, statuses):
+    host = snapshot(*HOST)
+    plan = plan_policy(host, Policy.parse({"remove": {"patterns": ["a"]}}), Evidence(now=0.0))
+    engine = FakeEngine(host, script)
+    assert [step.status for step in execute(plan, engine).steps] == statuses
+    assert (A in engine.images) == (SKIPPED in statuses)
+
+
+UNFORESEEN = [
+    # situation, the Engine's lines, left on the Engine, untagged, deleted
+    ("less than predicted", [{"Untagged": "b:1"}], [A, B, C], ["b:1"], []),
+    ("more than predicted", [{"Untagged": "b:1"}, {"Untagged": "b:9"}, {"Deleted": B}], [A, C], ["b:1", "b:9"], [B]),
+    ("a parent more", [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}], [A], ["b:1"], [B, C]),
+    ("reported and kept", [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}], [A, C], ["b:1"], [B]),
+    ("another order", [{"Deleted": B}, {"Untagged": "b:1"}], [A, C], ["b:1"], [B]),
+    ("nothing at all", [], [A, B, C], [], []),
+]
+
+
+@pytest.mark.parametrize(("lines", "left", "untagged", "deleted"), cells(UNFORESEEN), ids=ids(UNFORESEEN))
+def test_what_the_engine_did_counts_not_what_was_predicted(lines, left, untagged, deleted):
+    def leave(engine):
+        engine.images = {owner: names for owner, names in engine.images.items() if owner in left}
+        return lines
+
+    outcome, _engine = run({"names": ["b:1"]}, {"remove b:1": leave})
+    assert (list(outcome.steps[0].untagged), list(outcome.steps[0].deleted)) == (untagged, deleted)
+
+
+def test_what_cannot_be_looked_up_after_an_unforeseen_answer_is_what_the_engine_said():
+    answer = [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}]
+    for failure in (EngineUnavailable("no answer"), error(500)):
+        outcome, _engine = run({"names": ["b:1"]}, {"remove b:1": answer, "images": failure})
+        assert outcome.steps[0].deleted == (B, C)
+
+
+def test_layers_are_told_from_images():
+    outcome, _engine = run({"names": ["b:1"]})
+    assert outcome.steps[0].layers == ("sha256:layer-of-b1",)
+    assert report(outcome, layers=True)["deleted_layers"] == ["sha256:layer-of-b1"]
+
+
+def test_digests_that_the_containerd_store_makes_up_are_no_change():
+    host = snapshot(image("b1", "b:1"), store=CONTAINERD)
+    engine = FakeEngine(host, {"inspect b:1": {"Id": B, "RepoTags": ["b:1"], "RepoDigests": [f"b@{B}"]}})
+    outcome = execute(plan_removal(host, Request.parse({"names": ["b:1"]}), 0.0), engine)
+    assert [step.status for step in outcome.steps] == [DONE]
+
+
+def test_check_mode_asks_the_engine_nothing():
+    host = snapshot(*HOST)
+    engine = FakeEngine(host)
+    plan = plan_removal(host, Request.parse({"names": ["a:1", "b:1"]}), 0.0)
+    assert carry_out(plan, engine, check_mode=True) == predict(plan)
+    assert engine.requests == []
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_check_mode_says_what_the_real_run_says(store):
+    host = snapshot(*HOST, store=store)
+    plan = plan_removal(host, Request.parse({"names": ["a:1", "a:2", "b:1"]}), 0.0)
+    predicted = report(carry_out(plan, FakeEngine(host), check_mode=True))
+    assert report(carry_out(plan, FakeEngine(host), check_mode=False)) == predicted
+    assert predicted["deleted"] == [A, B]
+
+
+def test_a_refused_plan_sends_nothing():
+    outcome, engine = run({"names": ["b:1", "c:1"]}, {}, *HOST, container("web", of="c1"), store=GRAPHDRIVER)
+    assert outcome.steps == ()
+    assert engine.requests == []
+    assert report(outcome)["failed"]

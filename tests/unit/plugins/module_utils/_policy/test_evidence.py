@@ -1,0 +1,87 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
+    Evidence,
+    last_used,
+    seen_in_use,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
+
+from ..builders import CREATED, container, image, image_id, snapshot
+
+A = image_id("a1")
+NOW = CREATED + 1000.0
+
+USED = [
+    ("a running container uses it now", [container("c", of="a1", state="running", created=CREATED)], {}, NOW),
+    ("a paused one too", [container("c", of="a1", state="paused", created=CREATED)], {}, NOW),
+    ("one that never ran, from its creation", [container("c", of="a1", state="created", created=CREATED)], {}, CREATED),
+    ("one that finished", [container("c", of="a1", created=CREATED)], {"c": CREATED + 5.0}, CREATED + 5.0),
+    ("one whose finish nobody asked for", [container("c", of="a1", created=CREATED)], {}, CREATED),
+    (
+        "the newest of several",
+        [container("c", of="a1", created=CREATED), container("d", of="a1", created=CREATED + 9)],
+        {},
+        CREATED + 9,
+    ),
+    (
+        "one that mounts it",
+        [container("c", of="c1", state="running", mounted_images=(A,))],
+        {},
+        NOW,
+    ),
+    (
+        "a newer one that mounts what cannot be told",
+        [
+            container("c", of="a1", created=CREATED),
+            container("d", of="c1", created=CREATED + 9, mounted_images=("gone:1",)),
+        ],
+        {},
+        CREATED,
+    ),
+]
+
+LAST = [
+    ("never seen used: from when it was first seen", CREATED, {}, Sighting(CREATED + 50), CREATED + 50),
+    ("never seen used, and of unknown age", 0, {}, Sighting(CREATED + 50), CREATED + 50),
+    ("seen used before it was first seen", CREATED, {}, Sighting(CREATED + 50, CREATED + 20), CREATED + 20),
+    ("created after its last use", CREATED + 99, {}, Sighting(CREATED + 50, CREATED + 20), CREATED + 99),
+    ("tagged after its last use", CREATED, {A: CREATED + 70.0}, Sighting(CREATED + 50, CREATED + 20), CREATED + 70),
+]
+
+
+def ids(rows):
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(("containers", "active", "expected"), [row[1:] for row in USED], ids=ids(USED))
+def test_containers_tell_when_an_image_was_used(containers, active, expected):
+    host = snapshot(image("a1"), *containers)
+    active = {container("c", of="a1").id: time for time in active.values()}
+    assert seen_in_use(host, active, NOW)[A] == expected
+
+
+@pytest.mark.parametrize(("created", "tagged", "sighting", "expected"), [row[1:] for row in LAST], ids=ids(LAST))
+def test_the_last_use_is_the_newest_that_is_known(created, tagged, sighting, expected):
+    host = snapshot(image("a1", created=created))
+    assert last_used(host, tagged, UsageRecord({A: sighting})) == {A: expected}
+
+
+TAGGED = [
+    ("the Engine tells", CREATED, {A: CREATED + 5.0}, CREATED + 5.0),
+    ("the Engine does not tell", CREATED, {}, CREATED),
+    ("tagged before it was created", CREATED, {A: CREATED - 5.0}, CREATED),
+    ("of unknown age, and tagged", 0, {A: CREATED + 5.0}, CREATED + 5.0),
+    ("of unknown age, and never tagged", None, {}, None),
+]
+
+
+@pytest.mark.parametrize(("created", "tagged", "expected"), [row[1:] for row in TAGGED], ids=ids(TAGGED))
+def test_tagging_counts_from_creation_where_the_engine_does_not_tell(created, tagged, expected):
+    assert Evidence(NOW, tagged=tagged).tagged_at(image("a1", created=created)) == expected

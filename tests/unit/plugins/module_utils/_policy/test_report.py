@@ -1,0 +1,170 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import BuildCache
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.engine import Measured, foretold_bytes
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+
+from ..builders import CREATED, image, image_id, snapshot
+
+NOW = CREATED + 86400.0
+HOST = snapshot(
+    image("a1", "app:1", size=60, shared_size=0), image("a2", "app:2", created=CREATED + 9, size=40, shared_size=0),
+    build_cache=BuildCache(),
+)  # fmt: skip
+DISK = FileSystem("/data", 1000, 900, 100, 100, 10, 90)
+FULL_OF_FILES = DISK._replace(used=100, free=900, inodes_used=95, inodes_free=5)
+
+MET = [
+    ("a size that is met", {"total_size": "40"}, Measured(100), Measured(40), True, "the target is met"),
+    (
+        "a size that is missed",
+        {"total_size": "30"},
+        Measured(100),
+        Measured(40),
+        False,
+        "the target is not met: total_size is 30 B, and the images have 40 B",
+    ),
+    (
+        "a size that nobody tells",
+        {"total_size": "30"},
+        Measured(),
+        Measured(),
+        False,
+        "the target is not met: total_size is 30 B, and the Engine does not tell the size of all images",
+    ),
+    (
+        "a disk that need not be cleaned",
+        {"disk_used_above": 95, "disk_used_below": 1},
+        Measured(None, DISK),
+        Measured(None, DISK),
+        True,
+        "the target is met",
+    ),
+    (
+        "a disk that is still too full",
+        {"disk_used_above": 85, "disk_used_below": 80},
+        Measured(None, DISK),
+        Measured(None, DISK._replace(used=820, free=180)),
+        False,
+        "the target is not met: disk_used_below is 80 %, and 82 % of the bytes of /data are used",
+    ),
+    (
+        "a disk that is full of files",
+        {"disk_used_above": 85},
+        Measured(None, FULL_OF_FILES),
+        Measured(None, FULL_OF_FILES),
+        False,
+        "the target is not met: disk_used_below is 85 %, and 95 % of the inodes of /data are used",
+    ),
+    (
+        "a disk that is elsewhere",
+        {"disk_used_above": 85},
+        Measured(),
+        Measured(),
+        False,
+        "the target is not met: disk_used_above cannot be judged, because the Engine's data is not on this machine's file systems",
+    ),
+]
+
+
+def ids(rows):
+    return [row[0] for row in rows]
+
+
+UNMEASURED = Measured()
+
+
+def reported(params, before=UNMEASURED, after=UNMEASURED):
+    policy = Policy.parse({"remove": {"all_unused": True}, **params})
+    known = Evidence(NOW, images_size=before.images_size, file_system=before.file_system)
+    outcome = predict(plan_policy(HOST, policy, known))
+    result = policy_report(outcome, policy, NOW, before, after, "changes", False)
+    return result, policy_warnings(outcome, result)
+
+
+@pytest.mark.parametrize(("target", "before", "after", "met", "text"), [row[1:] for row in MET], ids=ids(MET))
+def test_a_target_is_held_against_what_was_measured_afterwards(target, before, after, met, text):
+    result, warned = reported({"target": target}, before, after)
+    assert (result["target"]["met"], result["target"]["text"]) == (met, text)
+    assert result["summary"].endswith(f", {text}")
+    assert warned == ([] if met else [text])
+
+
+def test_a_target_tells_what_was_needed_and_what_the_plan_frees():
+    result, _warned = reported({"target": {"total_size": "50"}}, Measured(100), Measured(40))
+    target = result["target"]
+    assert (target["needed"], target["freed"], target["total_size"]) == (
+        50,
+        60,
+        {"limit": 50, "before": 100, "after": 40},
+    )
+    assert target["disk"] is None
+
+
+def test_a_disk_tells_its_shares_before_and_after():
+    result, _warned = reported({"target": {"disk_used_above": 80}}, Measured(None, FULL_OF_FILES), Measured(None, DISK))
+    assert result["target"]["needed"] is None
+    assert result["target"]["disk"] == {
+        "above": 80.0,
+        "below": 80.0,
+        "path": "/data",
+        "before": {"percent": 10.0, "inodes_percent": 95.0},
+        "after": {"percent": 90.0, "inodes_percent": 10.0},
+    }
+
+
+def test_a_guard_tells_its_rule_and_the_largest_images():
+    result, warned = reported({"guard": {"max_images": 1}, "target": {"total_size": "1"}}, Measured(100), Measured(100))
+    assert result["failed"]
+    assert result["guard"] == {
+        "rule": "guard.max_images",
+        "limit": 1,
+        "found": 2,
+        "text": "2 images would be deleted, and the most is 1",
+        "largest": [
+            {"id": image_id("a1"), "references": ["app:1"], "size": 60},
+            {"id": image_id("a2"), "references": ["app:2"], "size": 40},
+        ],
+    }
+    assert warned == []
+
+
+def test_without_target_guard_and_age_their_keys_are_null():
+    result, _warned = reported({})
+    assert (result["target"], result["guard"], result["younger_than"]) == (None, None, None)
+
+
+def test_the_age_is_told_as_it_was_read():
+    result, _warned = reported({"keep": {"younger_than": "1h"}})
+    assert result["younger_than"] == {"limit": "1h", "time": "2023-11-15T21:13:20Z", "local_time": False}
+
+
+FORETOLD = [
+    ("a prediction of images that are there", [{"deleted": [image_id("a1")], "space_reclaimed": 60}], 60),
+    ("a task that really ran", [{"deleted": [image_id("b1")], "space_reclaimed": 60}], 0),
+    ("a task that only removes containers", [{"removed": ["web"]}], 0),
+]
+
+
+@pytest.mark.parametrize(("earlier", "expected"), [row[1:] for row in FORETOLD], ids=ids(FORETOLD))
+def test_what_earlier_tasks_would_free_counts_once(earlier, expected):
+    assert foretold_bytes(HOST, earlier) == expected
+
+
+def test_what_is_foretold_is_measured_less_what_the_plan_frees():
+    before = Measured(100, DISK)
+    assert before.after(0) is before
+    assert before.after(60) == Measured(40, DISK._replace(used=840, free=160))
+    assert before.after(900).images_size == 0
+    assert Measured().after(5) == Measured()

@@ -1,0 +1,301 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import disk
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem, read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    EngineFacts,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
+    Moments,
+    Total,
+    notices,
+    parse_disk_usage,
+    parse_moments,
+    usage_report,
+)
+
+from ..builders import CREATED, container, digest_reference, image, image_id, snapshot
+
+CLASSIC = {
+    "LayersSize": 1000,
+    "Images": [
+        {"Id": "a", "Size": 600, "SharedSize": 100, "Containers": 2},
+        {"Id": "b", "Size": 300, "SharedSize": 100, "Containers": 0},
+        {"Id": "c", "Size": 200, "SharedSize": -1, "Containers": 1},
+    ],
+    "Containers": [
+        {"State": "running", "SizeRw": 10},
+        {"State": "paused", "SizeRw": 20},
+        {"State": "exited", "SizeRw": 40},
+        {"State": "created"},
+    ],
+    "Volumes": [
+        {"UsageData": {"RefCount": 1, "Size": 100}},
+        {"UsageData": {"RefCount": 0, "Size": 30}},
+        {"UsageData": {"RefCount": -1, "Size": -1}},
+        {},
+    ],
+    "BuildCache": [
+        {"Size": 5, "InUse": False, "Shared": False},
+        {"Size": 7, "InUse": True, "Shared": False},
+        {"Size": 9, "InUse": True, "Shared": True},
+    ],
+}
+COUNTED = {
+    "ImageUsage": {
+        "ActiveCount": 1,
+        "TotalCount": 2,
+        "Reclaimable": 30,
+        "TotalSize": 70,
+        "Items": [{"Id": "a", "Size": 60, "SharedSize": 10}],
+    },
+    "ContainerUsage": {"ActiveCount": 1, "TotalCount": 4, "TotalSize": 11},
+    "VolumeUsage": {},
+    "BuildCacheUsage": {"TotalCount": 3, "Reclaimable": 5, "TotalSize": 12},
+}
+
+TOTALS = [
+    # situation, answer, images, containers, volumes, build cache
+    ("API 1.41 to 1.51", CLASSIC, (3, 2, 1000, 500), (4, 2, 70, 40), (4, 1, 130, 30), (3, 2, 12, 5)),
+    ("API 1.52 and later", COUNTED, (2, 1, 70, 30), (4, 1, 11, 0), (0, 0, 0, 0), (3, 0, 12, 5)),
+    ("nothing there", {"LayersSize": 0, "Images": None, "Volumes": None}, *[(0, 0, 0, 0)] * 4),
+    (
+        "below API 1.44 the CLI reads VirtualSize",
+        {"LayersSize": 10, "Images": [{"Id": "a", "Size": 0, "VirtualSize": 10, "SharedSize": 2, "Containers": 1}]},
+        (1, 1, 10, 2),
+        *[(0, 0, 0, 0)] * 3,
+    ),
+    (
+        "an image whose containers are not counted is in use, and not active",
+        {"LayersSize": 10, "Images": [{"Id": "a", "Size": 8, "SharedSize": 0, "Containers": -1}]},
+        (1, 0, 10, 2),
+        *[(0, 0, 0, 0)] * 3,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "images", "containers", "volumes", "cache"), [row[1:] for row in TOTALS], ids=[row[0] for row in TOTALS]
+)
+def test_totals(raw, images, containers, volumes, cache):
+    usage = parse_disk_usage(raw)
+    assert (usage.images, usage.containers) == (Total(*images), Total(*containers))
+    assert (usage.volumes, usage.build_cache) == (Total(*volumes), Total(*cache))
+
+
+SHARED = [
+    # situation, answer, shared bytes by image
+    ("API 1.41 to 1.51", CLASSIC, {"a": 100, "b": 100}),
+    ("API 1.52 and later", COUNTED, {"a": 10}),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected"), [row[1:] for row in SHARED], ids=[row[0] for row in SHARED])
+def test_shared_sizes(raw, expected):
+    assert parse_disk_usage(raw).shared == expected
+
+
+NOW = CREATED + 3600
+NOTHING_SEEN = UsageRecord()
+HOST = snapshot(
+    image("a1", "app:1", digest_reference("app", "d1"), size=500, digests=(digest_reference("app", "d1"),)),
+    image("b1", size=900),
+    image("b2", "base:2", size=900, parent="b1", created=0),
+    image("c1", size=10),
+    container("web", "a1", created=CREATED + 10),
+    container("old", "a1", created=CREATED),
+    container("live", "b2", "running", created=CREATED),
+)
+USAGE = parse_disk_usage(
+    {"LayersSize": 3000, "Images": [{"Id": image_id("a1"), "Size": 500, "SharedSize": 200, "Containers": 0}]}
+)
+WEB_ID, OLD_ID = (next(c.id for c in HOST.containers if c.name == name) for name in ("web", "old"))
+MOMENTS = parse_moments(
+    {image_id("a1"): {"Metadata": {"LastTagTime": "2023-11-14T22:13:21.5Z"}}, image_id("b1"): {}},
+    {
+        WEB_ID: {"State": {"StartedAt": "2023-11-14T22:13:40Z", "FinishedAt": "0001-01-01T00:00:00Z"}},
+        OLD_ID: {"State": {"StartedAt": "2023-11-14T22:14:00Z", "FinishedAt": "2023-11-14T22:15:00Z"}},
+    },
+)
+
+
+def told(host, disk_usage, moments, file_system, record=NOTHING_SEEN):
+    return usage_report(host, disk_usage, moments, file_system, record, NOW)
+
+
+def listed(result, digits):
+    return next(found for found in result["images"] if found["id"] == image_id(digits))
+
+
+def test_images_are_told_largest_first():
+    result = told(HOST, USAGE, Moments(), None)
+    assert [found["id"] for found in result["images"]] == [image_id(digits) for digits in ("b1", "b2", "a1", "c1")]
+    assert result["changed"] is False
+
+
+OLD = {"name": "old", "id": "6f6c64000000", "state": "exited"}
+WEB = {"name": "web", "id": "776562000000", "state": "exited"}
+SEEN = UsageRecord({image_id("c1"): Sighting(CREATED, CREATED + 60), image_id("a1"): Sighting(CREATED, CREATED)})
+
+FIELDS = [
+    # situation, first digits of the ID, moments, expected fields
+    ("references", "a1", Moments(), {"references": ["app:1", digest_reference("app", "d1")]}),
+    ("digests", "a1", Moments(), {"digests": [digest_reference("app", "d1")]}),
+    ("sizes", "a1", Moments(), {"size": 500, "own_size": 300, "shared_size": 200}),
+    ("sizes that the Engine does not tell", "b2", Moments(), {"size": 900, "own_size": None, "shared_size": None}),
+    ("creation", "a1", Moments(), {"created": "2023-11-14T22:13:20Z"}),
+    ("a date of a reproducible build", "b2", Moments(), {"created": None}),
+    ("containers", "a1", Moments(), {"containers": [OLD, WEB]}),
+    ("a name", "b2", Moments(), {"dangling": False, "intermediate": False}),
+    ("intermediate", "b1", Moments(), {"dangling": False, "intermediate": True}),
+    ("dangling", "c1", Moments(), {"dangling": True, "intermediate": False}),
+    ("a use, by the listing", "a1", Moments(), {"last_tagged": None, "last_used": "2023-11-14T22:13:30Z"}),
+    (
+        "a use, by inspection",
+        "a1",
+        MOMENTS,
+        {"last_tagged": "2023-11-14T22:13:21Z", "last_used": "2023-11-14T22:15:00Z"},
+    ),
+    ("a use by a running container", "b2", MOMENTS, {"last_tagged": None, "last_used": "2023-11-14T23:13:20Z"}),
+    ("no use", "c1", MOMENTS, {"last_tagged": None, "last_used": None}),
+]
+
+
+@pytest.mark.parametrize(("digits", "moments", "expected"), [row[1:] for row in FIELDS], ids=[row[0] for row in FIELDS])
+def test_fields_of_an_image(digits, moments, expected):
+    found = listed(told(HOST, USAGE, moments, None), digits)
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_uses_that_a_policy_recorded_count():
+    result = told(HOST, USAGE, Moments(), None, SEEN)
+    assert listed(result, "c1")["last_used"] == "2023-11-14T22:14:20Z"
+    assert listed(result, "a1")["last_used"] == "2023-11-14T22:13:30Z"
+
+
+def test_an_untagged_parent_is_not_dangling_on_the_containerd_store_either():
+    host = snapshot(image("b1"), image("b2", "base:2", parent="b1"), store=CONTAINERD)
+    found = listed(told(host, None, Moments(), None), "b1")
+    assert (found["dangling"], found["intermediate"]) == (False, True)
+
+
+DISK = FileSystem("/var/lib/docker", total=1000, used=800, free=150, inodes=100, inodes_used=95, inodes_free=5)
+
+
+def test_totals_and_file_system():
+    result = told(HOST, USAGE, Moments(), DISK)
+    assert result["totals"]["images"] == {"count": 1, "active": 0, "size": 3000, "reclaimable": 3000}
+    assert result["file_system"] == {
+        "path": "/var/lib/docker",
+        "total": 1000,
+        "used": 800,
+        "free": 150,
+        "percent": 84.2,
+        "inodes": 100,
+        "inodes_used": 95,
+        "inodes_free": 5,
+        "inodes_percent": 95.0,
+    }
+    assert result["summary"] == (
+        "4 images (1 dangling), 3 containers, 3 kB of images, 3 kB reclaimable, /var/lib/docker 84% full"
+    )
+
+
+def test_without_totals():
+    result = told(HOST, None, Moments(), None)
+    assert (result["totals"], result["file_system"]) == (None, None)
+    assert result["summary"] == "4 images (1 dangling), 3 containers"
+
+
+LOOP = (
+    ("Pool Name", "docker-8:1-1234-pool"),
+    ("Data file", "/dev/loop0"),
+    ("Data loop file", "/var/lib/docker/devicemapper/devicemapper/data"),
+    ("Data Space Used", "11.8GB"),
+)
+
+
+def facts(driver, status=()):
+    return EngineFacts("20.10.24", "1.41", GRAPHDRIVER, driver, "host", "/var/lib/docker", tuple(status))
+
+
+NOTICES = [
+    # situation, engine, parts of the texts
+    ("overlay2", facts("overlay2", [("Backing Filesystem", "extfs")]), []),
+    ("devicemapper on a loop file", facts("devicemapper", LOOP), ["in the loop file /var/lib/docker/devicemapper"]),
+    ("devicemapper on a device", facts("devicemapper", [("Data file", "")]), []),
+    ("vfs", facts("vfs"), ["copies every layer in full"]),
+]
+
+
+@pytest.mark.parametrize(("engine", "parts"), [row[1:] for row in NOTICES], ids=[row[0] for row in NOTICES])
+def test_notices_of_the_storage_driver(engine, parts):
+    texts = notices(snapshot().__class__(engine=engine), None)
+    assert len(texts) == len(parts)
+    assert all(part in text for part, text in zip(parts, texts))
+
+
+def test_notices_of_the_host():
+    host = snapshot(container("orphan", "e1"), container("web", "a1"), image("a1"))
+    texts = notices(host, DISK, engine_told=False)
+    assert "until the containers are removed: orphan" in texts[0]
+    assert "95% of the inodes of /var/lib/docker are used" in texts[1]
+    assert "did not tell its disk usage" in texts[2]
+
+
+@pytest.fixture
+def host_name():
+    return os.uname().nodename
+
+
+LOCAL = [
+    # situation, URL, name of the Engine's host (None: this one), whether its file system is told
+    ("a socket of this host", "unix:///var/run/docker.sock", None, True),
+    ("a socket of an Engine elsewhere", "unix:///var/run/docker.sock", "other", False),
+    ("TCP", "tcp://127.0.0.1:2375", None, False),
+    ("SSH", "ssh://root@localhost", None, False),
+]
+
+
+@pytest.mark.parametrize(("url", "host", "seen"), [row[1:] for row in LOCAL], ids=[row[0] for row in LOCAL])
+def test_whether_the_file_system_is_seen(url, host, seen, host_name, tmp_path):
+    engine = EngineFacts(host=host_name if host is None else host, data_root=str(tmp_path))
+    found = read_file_system(url, engine)
+    assert (found is not None) is seen
+    if found is not None:
+        assert found.path == str(tmp_path)
+        assert 0 < found.used + found.free <= found.total
+        assert 0 <= found.percent <= 100
+
+
+def test_a_data_root_that_is_not_there(host_name, tmp_path):
+    engine = EngineFacts(host=host_name, data_root=str(tmp_path / "gone"))
+    assert read_file_system("unix:///x", engine) is None
+
+
+ROOTS = [
+    # situation, directories below the test's own, expected root
+    ("a containerd that the Engine started", ("data/containerd/daemon", "own"), "data"),
+    ("a containerd of its own", ("data", "own"), "own"),
+    ("no containerd to be seen", ("data",), "data"),
+]
+
+
+@pytest.mark.parametrize(("folders", "expected"), [row[1:] for row in ROOTS], ids=[row[0] for row in ROOTS])
+def test_where_the_containerd_store_keeps_images(folders, expected, host_name, tmp_path, monkeypatch):
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setattr(disk, "_CONTAINERD_ROOT", str(tmp_path / "own"))
+    engine = EngineFacts(host=host_name, data_root=str(tmp_path / "data"), store=CONTAINERD)
+    assert read_file_system("unix:///x", engine).path == str(tmp_path / expected)
