@@ -76,7 +76,7 @@ test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons
 	$(NOX) --session test-matrix
 
 .PHONY: lab-up
-lab-up: venv ## Start the five engines of the lab.
+lab-up: venv ## Start the engines of the lab that can run here (see tests/lab/README.md).
 	$(AS_ROOT) $(BIN)/python -m tests.lab up
 
 .PHONY: lab-status

@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 pytest.register_assert_rewrite("tests.integration.image_task")
 
 from tests.lab.engines import ENGINE_NAMES
-from tests.lab.fixtures import engine, fresh_engine, lab, recording_proxy, registry, tls_engine
+from tests.lab.fixtures import engine, fresh_engine, lab, recording_proxy, registry, skipped_line, tls_engine
 
 __all__ = ["engine", "fresh_engine", "lab", "recording_proxy", "registry", "tls_engine"]
 
@@ -34,3 +34,9 @@ class EngineScheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> EngineScheduling:
     """With `--numprocesses`, share the tests by Engine."""
     return EngineScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: t.Any) -> None:
+    """Say at the end which Engines nothing was tested on."""
+    if skipped_line():
+        terminalreporter.write_line(skipped_line(), yellow=True)

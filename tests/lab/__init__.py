@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real Docker Engines for the tests, five at a time, on one machine; see README.md."""
+"""Real Docker Engines for the tests, side by side on one machine; see README.md."""

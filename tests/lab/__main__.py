@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 
+from . import docker29
 from .directory import LabDirectory
 from .engines import ENGINE_NAMES, ENGINES
 from .errors import LabError
@@ -46,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "names", nargs="+" if name in ("stop", "start") else "*", choices=[*choices, []], metavar="NAME"
             )
+        if name == "up":
+            command.add_argument(
+                "--docker29", metavar="DIR", help=f"the directory of Docker 29's dockerd (default: {docker29.VARIABLE})"
+            )
         if name == "down":
             command.add_argument("--purge", action="store_true", help="remove the host images too")
     return parser
@@ -58,12 +63,12 @@ def _up(options: argparse.Namespace) -> None:
         engine = private_engine()
         engine.start()
         print(f"{_PRIVATE}: {engine.docker_host}")
+    if options.docker29:
+        docker29.remember(LabDirectory.from_environment(), options.docker29)
     if names or not options.names:
         from .lab import Lab
 
-        Lab().up(
-            names or ENGINE_NAMES, say=lambda line: print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
-        )
+        Lab().up(names, say=lambda line: print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True))
         _status(options)
 
 
@@ -81,15 +86,18 @@ def _status(options: argparse.Namespace) -> None:
     print(f"outer      {lab.outer.docker_host}")
     print(f"registry   {lab.registry.address if lab.registry.is_running() else 'not running'}")
     up = {host.kind.name: host for host in lab.running()}
+    can_run = {*up, *docker29.available(lab.directory)}
     for kind in ENGINES:
         host = up.get(kind.name)
         if host is None:
-            print(f"{kind.name:15} not running")
+            print(f"{kind.name:15} {'not running' if kind.name in can_run else 'skipped'}")
         else:
             state = "up     " if host.engine_answers() else "stopped"
             print(
                 f"{kind.name:15} {state} Docker {kind.version:6} {kind.store:11} ssh port {host.ssh_port}  unix://{host.socket}"
             )
+    if docker29.missing(lab.directory):
+        print(docker29.missing(lab.directory))
     if up:
         print(f"ssh        ssh -F {lab.directory.ssh / 'config'} NAME")
 

@@ -63,6 +63,11 @@ class LabDirectory:
         return self.root / "outer"
 
     @property
+    def docker29(self) -> Path:
+        """A file with the directory of Docker 29 that `up` was given."""
+        return self.root / "docker29"
+
+    @property
     def private(self) -> Path:
         """The single private Engine of a demonstration."""
         return self.root / "private"

@@ -24,12 +24,14 @@ class Suite:
 
 @dataclass(frozen=True)
 class EngineKind:
-    """One Engine: which Debian release packages it, which image store it uses, which version that must be."""
+    """One Engine: which Debian release it runs on, which image store it uses, which version that must be."""
 
     name: str
     suite: str
     store: Store
     version: str
+    # Whether Debian packages it. A dockerd that it does not package comes from a directory that is named to the lab.
+    is_packaged: bool = True
 
     def expects(self, version: str) -> bool:
         """Whether an Engine that reports this version is the one of this row."""
@@ -57,13 +59,14 @@ SUITES: dict[str, Suite] = {
     )
 }
 
-# Docker 29 (API 1.52 and up, containerd store by default) is not packaged yet: its row goes below e28 when it is.
 ENGINES: tuple[EngineKind, ...] = (
     EngineKind("e20-graph", "bookworm", "graphdriver", "20.10"),
     EngineKind("e26-graph", "trixie", "graphdriver", "26.1"),
     EngineKind("e26-containerd", "trixie", "containerd", "26.1"),
     EngineKind("e28-graph", "forky", "graphdriver", "28.5"),
     EngineKind("e28-containerd", "forky", "containerd", "28.5"),
+    EngineKind("e29-graph", "forky", "graphdriver", "29", is_packaged=False),
+    EngineKind("e29-containerd", "forky", "containerd", "29", is_packaged=False),
 )
 
 ENGINE_NAMES: tuple[str, ...] = tuple(kind.name for kind in ENGINES)

@@ -15,10 +15,11 @@ import typing as t
 
 import pytest
 
+from . import docker29
 from . import tls_engine as tls
 from .directory import LabDirectory
 from .engine import Engine
-from .engines import ENGINE_NAMES, engine_kind
+from .engines import engine_kind
 from .errors import LabError
 from .lab import Lab
 from .proxy import RecordingProxy
@@ -26,10 +27,19 @@ from .registry import Registry
 
 
 def selected_engines(environment: t.Mapping[str, str] | None = None) -> list[str]:
-    """The Engines that the environment asks for; all of them, if it does not."""
+    """The Engines that the environment asks for; all that can run here, if it does not."""
     environment = os.environ if environment is None else environment
     names = [name.strip() for name in environment.get("IMAGEWARDEN_LAB_ENGINES", "").split(",") if name.strip()]
-    return [engine_kind(name).name for name in names] or list(ENGINE_NAMES)
+    lab = LabDirectory.from_environment(environment)
+    return [engine_kind(name).name for name in names] or list(docker29.available(lab, environment))
+
+
+def skipped_line(environment: t.Mapping[str, str] | None = None) -> str:
+    """What the end of a test run says of Engines that cannot run here; nothing if the run names its Engines."""
+    environment = os.environ if environment is None else environment
+    if environment.get("IMAGEWARDEN_LAB_ENGINES") or environment.get("IMAGEWARDEN_LAB", "").lower() == "off":
+        return ""
+    return docker29.missing(LabDirectory.from_environment(environment), environment)
 
 
 def _skip_if_off() -> None:

@@ -12,7 +12,7 @@ import shutil
 import typing as t
 from pathlib import Path
 
-from . import residue
+from . import docker29, residue
 from .directory import LabDirectory
 from .engines import EngineKind
 from .errors import LabError
@@ -67,8 +67,8 @@ class Host:
         version = get_json(self.socket, "/version")["Version"]
         if not self.kind.expects(version):
             raise LabError(
-                f"{self.kind.suite} packages Docker {version} now, and {self.kind.name} is for {self.kind.version}: "
-                "change the table in tests/lab/engines.py"
+                f"the host of {self.kind.name} has Docker {version}, and its row is for {self.kind.version}: "
+                + ("change the table in tests/lab/engines.py" if self.kind.is_packaged else "name another directory")
             )
         info = get_json(self.socket, "/info", timeout=60)
         containerd = ["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or [])
@@ -109,7 +109,8 @@ class Host:
         shutil.copy(_SCRIPT, self.directory / "host.sh")
         shutil.copy(self._lab.ssh / "id_ed25519.pub", self.directory / "authorized_keys")
         shutil.copy(self._lab.ssh / "host_key", self.directory / "host_key")
-        features = {"features": {"containerd-snapshotter": True}} if self.kind.store == "containerd" else {}
+        # Which store is the default differs by release, so each Engine's is named.
+        features = {"features": {"containerd-snapshotter": self.kind.store == "containerd"}}
         (self.directory / "daemon.json").write_text(json.dumps(features))
         arguments = (
             "--bridge=none",
@@ -130,6 +131,7 @@ class Host:
             data / "containerd": "/var/lib/containerd",
             Path("/sys/fs/cgroup"): "/sys/fs/cgroup",
         }
+        programs = [] if self.kind.is_packaged else [f"{docker29.dockerd(self._lab)}:/usr/sbin/dockerd:ro"]
         return {
             "Image": image,
             "Hostname": self.kind.name,
@@ -139,7 +141,7 @@ class Host:
             "HostConfig": {
                 "NetworkMode": "host",
                 "CgroupnsMode": "host",
-                "Binds": [f"{source}:{target}:rw" for source, target in binds.items()],
+                "Binds": [*programs, *(f"{source}:{target}:rw" for source, target in binds.items())],
                 "DeviceCgroupRules": ["a *:* rwm"],
                 # Privileged containers fail where the machine itself lacks a capability; this works there and elsewhere.
                 "CapAdd": ["ALL"],

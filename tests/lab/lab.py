@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lab as a whole: an outer Engine, five hosts with an Engine each, a registry."""
+"""The lab as a whole: an outer Engine, a host for each Engine of the table, a registry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from . import host_images, machine, processes, residue
+from . import docker29, host_images, machine, processes, residue
 from .directory import LabDirectory
 from .engine import Engine
 from .engines import ENGINE_NAMES, SUITES, EngineKind, engine_kind
@@ -34,9 +34,13 @@ class Lab:
         self.registry = Registry(self.directory.registry)
         self._client: APIClient | None = None
 
-    def up(self, names: t.Sequence[str] = ENGINE_NAMES, say: t.Callable[[str], None] = lambda line: None) -> None:
-        """Bring up these Engines and the registry; what runs already is left as it is."""
-        kinds = [engine_kind(name) for name in names]
+    def up(self, names: t.Sequence[str] = (), say: t.Callable[[str], None] = lambda line: None) -> None:
+        """Bring up these Engines (all that can run here, if none is named) and the registry; what runs stays as it is."""
+        can_run = docker29.available(self.directory)
+        unable = [name for name in names if name not in can_run]
+        if unable:
+            raise LabError(f"{unable[0]} cannot run here; {docker29.missing(self.directory)}")
+        kinds = [engine_kind(name) for name in names or can_run]
         with self._locked():
             machine.require("dockerd", "docker-registry", "ssh-keygen", "busybox")
             self.outer.start()
@@ -66,6 +70,7 @@ class Lab:
             processes.terminate(processes.all_of(self.directory.root), patience=5)
             for name in ("engines", "data", "ssh"):
                 residue.remove_tree(self.directory.root / name)
+            self.directory.docker29.unlink(missing_ok=True)
             if purge:
                 residue.remove_tree(self.directory.outer)
         if purge:
