@@ -37,7 +37,7 @@ def remember(lab: LabDirectory, directory: str) -> None:
     """Use that directory until `down`."""
     found = dockerd(lab, {VARIABLE: directory})
     assert found is not None
-    lab.prepare()
+    lab.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     lab.docker29.write_text(str(found.parent))
 
 
