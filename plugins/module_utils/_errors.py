@@ -4,6 +4,8 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
+"""What can go wrong: every error that a module turns into one clear failure message."""
+
 from __future__ import annotations
 
 
@@ -29,6 +31,16 @@ class EngineError(ImageWardenError):
         super().__init__(f"{request + ': ' if request else ''}the Engine answered {status}: {explanation}")
         self.status = status
         self.explanation = explanation
+
+
+class UnreadableAnswer(EngineError):
+    """An answer of the Engine has no such field as it should have; ``explanation`` names it. It has no status."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(0, f"the Engine's answer cannot be understood: {detail}")
+
+    def __str__(self) -> str:
+        return self.explanation
 
 
 class NotArchived(ImageWardenError):

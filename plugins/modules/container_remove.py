@@ -278,7 +278,6 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.engine import ContainerEngine
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
     STATES,
@@ -286,7 +285,12 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan
     plan_containers,
     undated,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.read import (
+    read_containers,
+    read_finish_times,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
@@ -313,9 +317,9 @@ def main() -> None:
     now = time.time()
     with clear_failures(module):
         request = Request.parse(module.params)
-        engine = ContainerEngine(connect(module.params))
-        snapshot = after_results(engine.read_containers(request.needs_images), earlier_results(module))
-        finished = engine.read_finish_times(undated(snapshot, request, now))
+        engine = Engine(connect(module.params))
+        snapshot = after_results(read_containers(engine, request.needs_images), earlier_results(module))
+        finished = read_finish_times(engine, undated(snapshot, request, now))
         plan = plan_containers(snapshot, request, now, finished)
         outcome = carry_out(plan, engine, module.check_mode)
         finish(module, report(outcome, module.params["details"]), warnings(outcome))

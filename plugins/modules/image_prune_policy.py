@@ -528,12 +528,18 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.engine import PolicyEngine, foretold_bytes
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
+    foretold_bytes,
+    gather,
+    measure,
+    measure_after,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
@@ -597,16 +603,16 @@ def main() -> None:
     now = time.time()
     with clear_failures(module):
         policy = Policy.parse(module.params)
-        engine = PolicyEngine(connect(module.params))
+        engine = Engine(connect(module.params))
         present, earlier = engine.read(policy.engine_filters, layers, "remove"), earlier_results(module)
         snapshot = after_results(present, earlier)
-        before = engine.measure(policy, host).after(foretold_bytes(present, earlier))
+        before = measure(engine, policy, host).after(foretold_bytes(present, earlier))
         record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
-        evidence = engine.gather(snapshot, policy, before, record, now)
+        evidence = gather(engine, snapshot, policy, before, record, now)
         archive = Archive.at(module.params["archive_dir"], engine)
         plan = plan_policy(snapshot, policy, evidence)
         outcome = carry_out(plan, engine, check_mode, archive)
-        after = engine.measure_after(policy, host, before, plan.freed, check_mode)
+        after = measure_after(engine, policy, host, before, plan.freed, check_mode)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
         result = policy_report(outcome, policy, now, before, after, details, layers)
         notices = [text for text in (notice, trouble if policy.needs_use else None) if text]

@@ -277,7 +277,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import DockerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
@@ -303,7 +303,7 @@ def main() -> None:
     layers, details = module.params["layers"], module.params["details"]
     with clear_failures(module):
         request = Request.parse(module.params)
-        engine = DockerEngine(connect(module.params))
+        engine = Engine(connect(module.params))
         snapshot = after_results(engine.read(request.engine_filters, layers), earlier_results(module))
         archive = Archive.at(module.params["archive_dir"], engine)
         plan = plan_removal(snapshot, request, time.time())

@@ -225,10 +225,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import read_if_there
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage.engine import UsageEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read import read_moments, read_usage
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
 
 OPTIONS = {
@@ -242,10 +243,9 @@ def main() -> None:
     """Wire what is read to the report."""
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        engine = UsageEngine(connect(module.params))
-        snapshot = engine.read_listings()
-        disk_usage = engine.read_disk_usage() if module.params["totals"] else None
-        moments = engine.read_moments(snapshot) if module.params["inspect"] else Moments()
+        engine = Engine(connect(module.params))
+        snapshot, disk_usage = read_usage(engine, module.params["totals"])
+        moments = read_moments(engine, snapshot) if module.params["inspect"] else Moments()
         file_system = read_file_system(module.params["docker_host"], engine.facts)
         record, trouble = read_if_there(module.params["usage_file"], engine.facts.id)
         told = notices(snapshot, file_system, engine_told=disk_usage is not None or not module.params["totals"])

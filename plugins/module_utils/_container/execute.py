@@ -11,32 +11,27 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.engine import finished_at, state_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import may_go
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import RUNNING_STATES
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE, SKIPPED
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import Plan, Step
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedContainer
 
 #: Seconds for a removal that somebody else began, such as the Engine itself for a container with ``--rm``.
 _PATIENCE = 60
 _PAUSE = 0.05
-#: What the Engine gives a container that does not say how long it may take to stop.
-_DEFAULT_STOP_TIMEOUT = 10
 _IN_PROGRESS = "already in progress"
 
 
 class Engine(t.Protocol):
     """What the executor needs of an Engine."""
 
-    def inspect_container(self, container_id: str) -> Mapping[str, t.Any] | None:
+    def inspect_container(self, container_id: str) -> InspectedContainer | None:
         """``GET /containers/ID/json``, or ``None`` when it is not there."""
 
-    def stop_container(self, container_id: str, seconds: int | None, patience: int) -> None:
+    def stop_container(self, container_id: str, seconds: int | None, patience: int | None) -> None:
         """``POST /containers/ID/stop``. Raises :class:`EngineError`."""
 
     def commit_container(self, container_id: str, repository: str, tag: str) -> str:
@@ -120,13 +115,13 @@ class _Run:
 
     def outcome(self) -> StepOutcome:
         try:
-            raw = self._engine.inspect_container(self._id)
-            if raw is None:
+            found = self._engine.inspect_container(self._id)
+            if found is None:
                 return self.ended(GONE, "it was already gone")
-            change = _changed(raw, self._step, self._plan)
+            change = _changed(found, self._step, self._plan)
             if change:
                 return self.ended(SKIPPED, change)
-            return self._commit(raw) or self._stop(raw) or self._remove(raw)
+            return self._commit() or self._stop(found) or self._remove(found)
         except EngineError as exc:
             return self.ended(FAILED, str(exc))
 
@@ -134,7 +129,7 @@ class _Run:
         committed = self._image_id is not None
         return StepOutcome(self._step, status, self._stopped, committed, self._image_id, reason)
 
-    def _commit(self, raw: Mapping[str, t.Any]) -> StepOutcome | None:
+    def _commit(self) -> StepOutcome | None:
         reference = self._step.commit
         if reference is None:
             return None
@@ -146,22 +141,20 @@ class _Run:
             return self.ended(FAILED, f"it was not removed, because it could not be committed: {exc}")
         return None
 
-    def _stop(self, raw: Mapping[str, t.Any]) -> StepOutcome | None:
-        if self._plan.kill or not _is_running(raw):
+    def _stop(self, found: InspectedContainer) -> StepOutcome | None:
+        if self._plan.kill or not found.is_running:
             return None
-        patience = (raw.get("Config") or {}).get("StopTimeout")
-        patience = _DEFAULT_STOP_TIMEOUT if patience is None else patience
         try:
-            self._engine.stop_container(self._id, self._plan.stop_timeout, patience)
+            self._engine.stop_container(self._id, self._plan.stop_timeout, found.stop_timeout)
         except EngineError as exc:
             if exc.status != 404:
                 return self.ended(FAILED, f"it could not be stopped: {exc}")
         self._stopped = True
         return None
 
-    def _remove(self, raw: Mapping[str, t.Any]) -> StepOutcome:
+    def _remove(self, found: InspectedContainer) -> StepOutcome:
         # Without force the Engine itself refuses a container that was started meanwhile.
-        force = self._plan.kill and _is_running(raw)
+        force = self._plan.kill and found.is_running
         for _turn in range(int(_PATIENCE / _PAUSE)):
             ended = self._try_to_remove(force) or self._wait_for_another_removal()
             if ended is not None:
@@ -192,18 +185,12 @@ class _Run:
         return None
 
 
-def _changed(raw: Mapping[str, t.Any], step: Step, plan: Plan) -> str:
+def _changed(found: InspectedContainer, step: Step, plan: Plan) -> str:
     """Why this container is not the one that was planned any more, or nothing."""
-    name = str(raw.get("Name") or "").lstrip("/")
-    if name and name != step.container.name:
-        return f"it was renamed to {name} after planning"
-    state = state_of(raw)
-    if not may_go(state, step, plan):
-        return f"it was {step.container.state}, and is {state} after planning"
-    if step.finished is not None and finished_at(raw) != step.finished:
+    if found.name and found.name != step.container.name:
+        return f"it was renamed to {found.name} after planning"
+    if not may_go(found.state, step, plan):
+        return f"it was {step.container.state}, and is {found.state} after planning"
+    if step.finished is not None and found.finished != step.finished:
         return "it ran again after planning"
     return ""
-
-
-def _is_running(raw: Mapping[str, t.Any]) -> bool:
-    return state_of(raw) in RUNNING_STATES

@@ -4,98 +4,124 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""The Engine: the verbs that this collection needs, and their one implementation on the Docker SDK for Python."""
+"""The Engine: the verbs that this collection needs, on the transport. It decides nothing, and reads no field itself."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
-    CONTAINERD,
-    EngineFacts,
-    Snapshot,
-    parse_build_cache,
-    parse_containers,
-    parse_facts,
-    parse_images,
-    with_dated_mounts,
-    with_folders,
-    with_layers,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import wire
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import at_once, several
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, Snapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
     InvalidRequest,
+    UnreadableAnswer,
 )
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container, Image
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+        Container,
+        EngineFacts,
+        Image,
+    )
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import Transport
 
 #: The newest API version that the tests have run against; a newer Engine is spoken to in this one.
 HIGHEST_TESTED_API = (1, 51)
-#: The listing tells shared sizes from this version on (``api/docs/CHANGELOG.md``).
+#: The listing shows shared sizes, and the disk usage can be asked for one kind, from this version on.
 _SHARED_SIZE_API = (1, 42)
-#: The listing tells what is unpacked on the containerd store from this version on.
+#: The listing shows what is unpacked on the containerd store from this version on.
 _MANIFESTS_API = (1, 47)
+#: The disk usage is counted by the Engine, and lists nothing unless it is asked to, from this version on.
+_COUNTING_API = (1, 52)
 #: How often to ask an Engine that is busy, and the pause between, in seconds.
 _ATTEMPTS = 10
 _PAUSE = 0.5
-#: Seconds that an Engine may take to make an archive.
+#: Seconds without an answer after which a request is given up that may take much longer than to connect: what an Engine
+#: does for it grows with its content, and a request that is given up goes on there unseen.
+_LISTING_TIMEOUT = 300
+_REMOVAL_TIMEOUT = 600
 _SAVE_TIMEOUT = 3600
+_COMMIT_TIMEOUT = 3600
+#: Seconds for one registry to answer.
+_REGISTRY_TIMEOUT = 15
 
 
-class Engine(t.Protocol):
-    """What the executor needs of an Engine."""
-
-    def inspect_image(self, name: str) -> Mapping[str, t.Any] | None:
-        """``GET /images/NAME/json``, or ``None`` when it is not there."""
-
-    def remove_image(self, name: str, force: bool, prune_parents: bool) -> list[dict[str, str]]:
-        """``DELETE /images/NAME``: the Engine's lines. Raises :class:`EngineError`."""
-
-    def list_images(self) -> list[dict[str, t.Any]]:
-        """``GET /images/json`` with ``all``."""
-
-    def list_containers(self) -> list[dict[str, t.Any]]:
-        """``GET /containers/json`` with ``all``."""
-
-
-class DockerEngine:
-    """An Engine behind a transport, in an API version that both know."""
+class Engine:
+    """An Engine behind a transport, in an API version that both know. It may be used by several threads at once."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         version = t.cast("dict[str, t.Any]", transport.get("/version", versioned=False))
         self.api = _negotiate(version, transport.wanted_version)
         transport.use_version(_text(self.api))
-        self.facts: EngineFacts = parse_facts(version, self._get("/info"), _text(self.api))
+        self.facts: EngineFacts = wire.parse_facts(version, transport.get("/info"), _text(self.api))
 
-    def inspect_image(self, name: str) -> dict[str, t.Any] | None:
-        return t.cast("dict[str, t.Any] | None", self._get_or_none("/images/{0}/json", name))
+    # Reading
 
-    def remove_image(self, name: str, force: bool, prune_parents: bool) -> list[dict[str, str]]:
-        query = {"force": int(force), "noprune": int(not prune_parents)}
-        return t.cast("list[dict[str, str]]", self._transport.delete("/images/{0}", name, query=query) or [])
+    def list_images(self) -> tuple[Image, ...]:
+        """``GET /images/json`` with ``all``: every image, intermediate ones too, without shared sizes."""
+        return wire.parse_images(self._listing("/images/json", {"all": 1}), self.facts.store)
+
+    def list_containers(self) -> tuple[Container, ...]:
+        """``GET /containers/json`` with ``all``."""
+        return wire.parse_containers(self._listing("/containers/json", {"all": 1}))
+
+    def inspect_image(self, name: str) -> wire.InspectedImage | None:
+        """``GET /images/NAME/json``, or ``None`` when it is not there."""
+        raw = self._get_or_none("/images/{0}/json", name)
+        return None if raw is None else wire.parse_inspected_image(raw, self.facts.store)
+
+    def inspect_container(self, container_id: str) -> wire.InspectedContainer | None:
+        """``GET /containers/ID/json``, or ``None`` when it is not there."""
+        raw = self._get_or_none("/containers/{0}/json", container_id)
+        return None if raw is None else wire.parse_inspected_container(raw)
+
+    def try_to_inspect_image(self, name: str) -> wire.InspectedImage | None:
+        """The same, and ``None`` where the Engine fails it: what is unknown of one thing does not stop the rest."""
+        return _unless_broken(self.inspect_image, name)
+
+    def try_to_inspect_container(self, container_id: str) -> wire.InspectedContainer | None:
+        """The same of a container, such as one that lost its read-write layer."""
+        return _unless_broken(self.inspect_container, container_id)
+
+    def image_history(self, name: str) -> tuple[int, ...] | None:
+        """``GET /images/NAME/history``: sizes from the base to the top, or ``None`` when it is not there."""
+        raw = self._get_or_none("/images/{0}/history", name)
+        return None if raw is None else wire.parse_history(raw)
+
+    def disk_usage(self, kind: str | None = None) -> wire.DiskUsage | None:
+        """``GET /system/df``; ``None`` when the Engine cannot say, or is too slow: only sizes are unknown then.
+
+        ``kind`` is ``image``, ``container``, ``volume`` or ``build-cache``, and leaves the rest out where the Engine can;
+        without it, all four are read.
+        """
+        try:
+            return self._disk_usage(kind)
+        except (EngineError, EngineUnavailable):
+            return None
+
+    def build_cache(self) -> tuple[wire.CacheRecord, ...]:
+        """The records of the build cache. Raises :class:`EngineError` when the Engine does not list them."""
+        records = self._disk_usage("build-cache").records
+        if records is None:
+            raise UnreadableAnswer("the disk usage lists no build cache")
+        return records
+
+    def ask_registry(self, name: str) -> None:
+        """``GET /distribution/NAME/json``: the Engine asks the registry. Raises unless it has the image."""
+        self._transport.ask_registry(name, _REGISTRY_TIMEOUT)
 
     def save_images(self, names: Sequence[str]) -> Iterator[bytes]:
         """``GET /images/get``: an archive as C(docker load) takes it, in chunks. Engines make it whole before they send it."""
         return self._transport.stream("/images/get", query={"names": list(names)}, timeout=_SAVE_TIMEOUT)
-
-    def list_images(self) -> list[dict[str, t.Any]]:
-        query = {"all": 1}
-        if self.api >= _SHARED_SIZE_API:
-            query["shared-size"] = 1
-        if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
-            query["manifests"] = 1
-        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/images/json", query))
-
-    def list_containers(self) -> list[dict[str, t.Any]]:
-        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/containers/json", {"all": 1}))
 
     def read(
         self, filters: Mapping[str, tuple[str, ...]] | None = None, layers: bool = False, option: str = "filters"
@@ -107,32 +133,94 @@ class DockerEngine:
 
         Raises :class:`InvalidRequest` for a filter that names no image.
         """
-        store = self.facts.store
-        listed = self.list_images()
-        dangling = self._list_matching({"dangling": ["true"]}) if store == CONTAINERD else []
-        disk_usage = self._disk_usage()
-        images = parse_images(_with_shared_sizes(listed, disk_usage), dangling, store)
-        containers = tuple(map(self._with_dated_mounts, parse_containers(self.list_containers())))
+        filters = dict(filters or {})
+        images, containers, usage, *matched = at_once(
+            self._list_with_sizes,
+            self.list_containers,
+            lambda: self.disk_usage("build-cache"),
+            *(lambda key=key: self._list_compared(key, filters[key], option) for key in filters),
+        )
+        if self.api < _SHARED_SIZE_API and usage is not None:
+            images = wire.with_shared_sizes(images, usage.shared)
+        containers = several(self._with_dated_mounts, containers)
         if layers:
-            images = tuple(image for image in map(self._with_layers, images) if image is not None)
+            images = tuple(image for image in several(self._with_layers, images) if image is not None)
             present = {image.id for image in images}
-            containers = tuple(c if c.image_id in present else self._with_folders(c) for c in containers)
+            containers = several(lambda c: c if c.image_id in present else self._with_folders(c), containers)
         return Snapshot(
             engine=self.facts,
             images=images,
-            containers=containers,
-            matched_by_engine={
-                key: frozenset(raw["Id"] for raw in self._list_compared(key, values, option))
-                for key, values in (filters or {}).items()
-            },
-            build_cache=parse_build_cache(disk_usage),
+            containers=tuple(containers),
+            matched_by_engine=dict(zip(filters, matched)),
+            build_cache=wire.build_cache_of(usage),
         )
 
-    def _list_matching(self, filters: Mapping[str, list[str]]) -> list[dict[str, t.Any]]:
-        query = {"all": 1, "filters": json.dumps(filters)}
-        return t.cast("list[dict[str, t.Any]]", self._get_when_calm("/images/json", query))
+    # Changing. All but images by name are addressed by their whole ID.
 
-    def _list_compared(self, key: str, names: tuple[str, ...], option: str) -> list[dict[str, t.Any]]:
+    def remove_image(self, name: str, force: bool, prune_parents: bool) -> wire.Removed:
+        """``DELETE /images/NAME``: what the Engine says it removed. Raises :class:`EngineError`."""
+        query = {"force": int(force), "noprune": int(not prune_parents)}
+        return wire.parse_removed(self._transport.delete("/images/{0}", name, query=query, timeout=_REMOVAL_TIMEOUT))
+
+    def stop_container(self, container_id: str, seconds: int | None, patience: int | None) -> None:
+        """``POST /containers/ID/stop``; ``seconds`` of ``None`` leave the time to the container.
+
+        ``patience`` is how long the container may take by its own configuration. Where neither says it, the daemon's
+        ``default-stop-timeout`` counts, which no answer shows; a container without an end is waited for as long.
+        """
+        known = patience if seconds is None else seconds
+        query = {} if seconds is None else {"t": seconds}
+        timeout = _REMOVAL_TIMEOUT + max(known or 0, 0)
+        self._transport.post("/containers/{0}/stop", container_id, query=query, timeout=timeout)
+
+    def commit_container(self, container_id: str, repository: str, tag: str) -> str:
+        """``POST /commit``: the ID of the image. The Engine pauses the container, and answers when the layer is written."""
+        query = {"container": container_id, "repo": repository, "tag": tag}
+        return wire.parse_committed(self._transport.post("/commit", query=query, timeout=_COMMIT_TIMEOUT))
+
+    def remove_container(self, container_id: str, force: bool, volumes: bool) -> None:
+        """``DELETE /containers/ID``."""
+        query = {"force": int(force), "v": int(volumes)}
+        self._transport.delete("/containers/{0}", container_id, query=query, timeout=_REMOVAL_TIMEOUT)
+
+    def prune_build_cache(self, ids: Sequence[str], all_records: bool) -> wire.PrunedCache:
+        """``POST /build/prune`` of exactly these records; ``all_records`` reaches internal, frontend and shared ones too.
+
+        The Engine searches the filter in each ID as a regular expression, so that it is anchored.
+        """
+        if not ids:
+            return wire.PrunedCache()
+        pattern = f"^({'|'.join(map(re.escape, ids))})$"
+        query = {"all": int(all_records), "filters": json.dumps({"id": [pattern]})}
+        return wire.parse_pruned_cache(self._transport.post("/build/prune", query=query, timeout=_REMOVAL_TIMEOUT))
+
+    # How
+
+    def _list_with_sizes(self) -> tuple[Image, ...]:
+        """Every image with its shared size, and what is unpacked of it; without these where the Engine cannot add them up."""
+        query: dict[str, t.Any] = {"all": 1}
+        if self.api >= _SHARED_SIZE_API:
+            query["shared-size"] = 1
+        if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
+            query["manifests"] = 1
+        listed, dangling = at_once(lambda: self._sized_listing(query), self._list_dangling)
+        return wire.parse_images(listed, self.facts.store, dangling)
+
+    def _sized_listing(self, query: Mapping[str, t.Any]) -> t.Any:
+        try:
+            return self._listing("/images/json", query)
+        except (EngineError, EngineUnavailable):
+            if "shared-size" not in query:
+                raise
+            return self._listing("/images/json", {"all": 1})
+
+    def _list_dangling(self) -> frozenset[str]:
+        return self._list_matching({"dangling": ["true"]}) if self.facts.store == CONTAINERD else frozenset()
+
+    def _list_matching(self, filters: Mapping[str, list[str]]) -> frozenset[str]:
+        return wire.parse_ids(self._listing("/images/json", {"all": 1, "filters": json.dumps(filters)}))
+
+    def _list_compared(self, key: str, names: tuple[str, ...], option: str) -> frozenset[str]:
         """The images created before or since others, which the Engine alone can compare exactly."""
         try:
             return self._list_matching({key: list(names)})
@@ -143,18 +231,19 @@ class DockerEngine:
                 ) from exc
             raise
 
-    def _disk_usage(self) -> dict[str, t.Any] | None:
-        """What BuildKit holds; older Engines cannot tell that alone, and tell shared sizes nowhere else."""
-        return self._add_up({"type": "build-cache"} if self.api >= _SHARED_SIZE_API else {})
+    def _disk_usage(self, kind: str | None) -> wire.DiskUsage:
+        query: dict[str, t.Any] = {}
+        if kind is not None and self.api >= _SHARED_SIZE_API:
+            query["type"] = kind
+        if self.api >= _COUNTING_API:
+            query["verbose"] = 1
+        usage = wire.parse_disk_usage(self._get_when_calm("/system/df", query))
+        return usage if "type" not in query else wire.only(query["type"], usage)
 
-    def _add_up(self, query: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-        """``GET /system/df``; ``None`` when the Engine cannot tell, or is too slow: only sizes are unknown then."""
-        try:
-            return t.cast("dict[str, t.Any]", self._get_when_calm("/system/df", query))
-        except (EngineError, EngineUnavailable):
-            return None
+    def _listing(self, path: str, query: Mapping[str, t.Any]) -> t.Any:
+        return self._get_when_calm(path, query, timeout=_LISTING_TIMEOUT)
 
-    def _get_when_calm(self, path: str, query: Mapping[str, t.Any]) -> t.Any:
+    def _get_when_calm(self, path: str, query: Mapping[str, t.Any], timeout: float | None = None) -> t.Any:
         """Ask again while something that is listed goes away, or while the Engine does the same for somebody else.
 
         The containerd store answers 404 when an image goes under it. 20.10 refuses to add its disk usage up twice at a time.
@@ -162,43 +251,52 @@ class DockerEngine:
         """
         for _attempt in range(_ATTEMPTS - 1):
             try:
-                return self._get(path, query=query)
+                return self._transport.get(path, query=query, timeout=timeout)
             except EngineError as exc:
                 goes_away = exc.status == 404 and "no such image" not in exc.explanation.lower()
                 if not goes_away and "already running" not in exc.explanation:
                     raise
             time.sleep(_PAUSE)
-        return self._get(path, query=query)
+        return self._transport.get(path, query=query, timeout=timeout)
 
     def _with_layers(self, image: Image) -> Image | None:
-        """With its layers; ``None`` when the image went in the meantime."""
+        """With its layers where the Engine shows them; ``None`` when the image was removed in the meantime."""
         if self.facts.store == CONTAINERD and image.unpacked is not None:
             return image
-        raw = self.inspect_image(image.id)
-        history = self._get_or_none("/images/{0}/history", image.id)
-        return None if raw is None or history is None else with_layers(image, raw, history)
+        try:
+            inspected, sizes = self.inspect_image(image.id), self.image_history(image.id)
+        except EngineError:
+            return image
+        return None if inspected is None or sizes is None else wire.with_layers(image, inspected, sizes)
 
     def _with_dated_mounts(self, container: Container) -> Container:
         if not container.mounted_images:
             return container
-        raw = self._get_or_none("/containers/{0}/json", container.id)
-        mounted = {source: self.inspect_image(source) if source else None for source in container.mounted_images}
-        return with_dated_mounts(container, raw or {}, mounted)
+        inspected = self.try_to_inspect_container(container.id)
+        mounted = {source: self.try_to_inspect_image(source) if source else None for source in container.mounted_images}
+        return wire.with_dated_mounts(container, inspected, mounted)
 
     def _with_folders(self, container: Container) -> Container:
-        raw = self._get_or_none("/containers/{0}/json", container.id)
-        return container if raw is None else with_folders(container, raw)
-
-    def _get(self, path: str, *args: str, query: Mapping[str, t.Any] | None = None) -> t.Any:
-        return self._transport.get(path, *args, query=query)
+        inspected = self.try_to_inspect_container(container.id)
+        return container if inspected is None else wire.with_folders(container, inspected)
 
     def _get_or_none(self, path: str, *args: str) -> t.Any:
         try:
-            return self._get(path, *args)
+            return self._transport.get(path, *args)
         except EngineError as exc:
             if exc.status == 404:
                 return None
             raise
+
+
+_Inspected = t.TypeVar("_Inspected")
+
+
+def _unless_broken(inspect: t.Callable[[str], _Inspected | None], name: str) -> _Inspected | None:
+    try:
+        return inspect(name)
+    except EngineError:
+        return None
 
 
 def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:
@@ -226,19 +324,3 @@ def _number(text: str) -> tuple[int, int]:
 
 def _text(number: tuple[int, int]) -> str:
     return f"{number[0]}.{number[1]}"
-
-
-def _with_shared_sizes(
-    listed: list[dict[str, t.Any]], disk_usage: Mapping[str, t.Any] | None
-) -> list[dict[str, t.Any]]:
-    """On Engines that tell shared sizes only with the disk usage, the listing with these."""
-    used = (disk_usage or {}).get("Images") or []
-    shared = {raw["Id"]: raw["SharedSize"] for raw in used if raw.get("SharedSize", -1) >= 0}
-    sizes = {raw["Id"]: raw.get("Size") or 0 for raw in listed}
-    # The disk usage counts hidden parents out (getLayerRefs), and they hold all of their layers like any other image.
-    return [
-        {**raw, "SharedSize": max(shared[raw["Id"]], sizes.get(raw.get("ParentId") or "", 0))}
-        if raw["Id"] in shared
-        else raw
-        for raw in listed
-    ]

@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Answer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,9 +21,15 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
-_WORKERS = 8
 #: The Engine's answers that mean that the registry spoke, and does not have the image or does not show it.
 _SPOKE = (401, 403, 404)
+
+
+class Answer(t.NamedTuple):
+    """Whether a registry still has an image, and in words who said what."""
+
+    is_there: bool
+    text: str
 
 
 def ask_registries(images: Iterable[Image], store: str, ask: Callable[[str], object]) -> dict[str, Answer]:
@@ -34,9 +39,8 @@ def ask_registries(images: Iterable[Image], store: str, ask: Callable[[str], obj
     """
     silent = _Silent()
     images = list(images)
-    with concurrent.futures.ThreadPoolExecutor(max_workers=_WORKERS) as pool:
-        answers = pool.map(lambda image: _answer(names_of(image, store), ask, silent), images)
-        return {image.id: answer for image, answer in zip(images, answers)}
+    answers = several(lambda image: _answer(names_of(image, store), ask, silent), images)
+    return {image.id: answer for image, answer in zip(images, answers)}
 
 
 def names_of(image: Image, store: str) -> list[Reference]:

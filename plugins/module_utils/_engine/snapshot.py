@@ -4,7 +4,7 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""What an Engine holds, as frozen data. The one place that knows the Engine's JSON. No I/O."""
+"""What an Engine holds, as frozen data, and what earlier tasks of a play make of it. No I/O."""
 
 from __future__ import annotations
 
@@ -17,19 +17,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 GRAPHDRIVER = "graphdriver"
 CONTAINERD = "containerd"
 
-#: An Engine uses the containerd store if and only if its ``DriverStatus`` says so (``daemon/info.go``).
-_CONTAINERD_STATUS = ["driver-type", "io.containerd.snapshotter.v1"]
-
 #: ``State.Running`` is true in these states too (``daemon/container/state.go``).
 RUNNING_STATES = frozenset(["running", "paused", "restarting"])
-
-#: The zero time of Go, which Engines up to 24 send for an image without a creation date.
-_ZERO_TIME = -62135596800
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,159 +137,6 @@ class Snapshot:
     def parents(self) -> frozenset[str]:
         """The IDs that are some image's parent."""
         return frozenset(image.parent for image in self.images if image.parent)
-
-
-def parse_facts(version: Mapping[str, t.Any], info: Mapping[str, t.Any], api_version: str) -> EngineFacts:
-    """Read ``GET /version`` and ``GET /info``."""
-    status = [list(row) for row in info.get("DriverStatus") or []]
-    return EngineFacts(
-        version=version.get("Version") or info.get("ServerVersion") or "",
-        api_version=api_version,
-        store=CONTAINERD if _CONTAINERD_STATUS in status else GRAPHDRIVER,
-        driver=info.get("Driver") or "",
-        host=info.get("Name") or "",
-        data_root=info.get("DockerRootDir") or "",
-        driver_status=tuple((str(row[0]), str(row[1])) for row in status if len(row) == 2),
-        id=info.get("ID") or "",
-    )
-
-
-def parse_image(raw: Mapping[str, t.Any], store: str, dangling_ids: frozenset[str] = frozenset()) -> Image:
-    """Read one entry of ``GET /images/json``.
-
-    ``dangling_ids`` are the IDs that a containerd store lists for the filter ``dangling``: it filters records, so it
-    lists an image that has names too when a record ``moby-dangling@…`` was left beside them.
-    """
-    references, unread = parse_references(raw, store)
-    created = raw.get("Created")
-    shared = raw.get("SharedSize")
-    return Image(
-        id=raw["Id"],
-        references=references,
-        parent=raw.get("ParentId") or "",
-        created=created if created is not None and created > _ZERO_TIME else None,
-        size=max(raw.get("Size") or 0, 0),
-        shared_size=shared if shared is not None and shared >= 0 else None,
-        labels=raw.get("Labels") or {},
-        digests=tuple(name for name in raw.get("RepoDigests") or [] if not _is_none(name)),
-        has_dangling_record=store == CONTAINERD and (raw["Id"] in dangling_ids or not (references or unread)),
-        names_unread=unread,
-        unpacked=_unpacked(raw) if store == CONTAINERD else None,
-    )
-
-
-def parse_references(raw: Mapping[str, t.Any], store: str) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
-    """The references of a listed or inspected image in the Engine's order, and the names that are none."""
-    # On the containerd store every name is in RepoTags, digests too, and RepoDigests is made up (image_list.go).
-    names = list(raw.get("RepoTags") or []) + list(raw.get("RepoDigests") or [] if store == GRAPHDRIVER else [])
-    references = set()
-    unread = []
-    for name in names:
-        if _is_none(name):
-            continue
-        try:
-            references.add(Reference.parse(name))
-        except ValueError:
-            unread.append(name)
-    return tuple(sorted(references, key=lambda ref: ref.full)), tuple(unread)
-
-
-def _unpacked(raw: Mapping[str, t.Any]) -> int | None:
-    # The snapshots of an image that was committed or built here hang on the one its container was set up in, which is
-    # added up here and is in no shared size (image_snapshot.go): then only the history tells.
-    if raw.get("Manifests") is None or raw.get("ParentId"):
-        return None
-    sizes = ((manifest.get("ImageData") or {}).get("Size") or {} for manifest in raw["Manifests"])
-    return sum(size.get("Unpacked") or 0 for size in sizes)
-
-
-def _is_none(name: str) -> bool:
-    # "<none>:<none>", "<none>@<none>", and "repo:<none>" of old Engines.
-    return "<none>" in name
-
-
-def parse_container(raw: Mapping[str, t.Any]) -> Container:
-    """Read one entry of ``GET /containers/json``."""
-    names = [name.lstrip("/") for name in raw.get("Names") or []]
-    # Links add names such as "/web/db"; the container's own name has no slash left.
-    own = [name for name in names if "/" not in name] or names
-    return Container(
-        id=raw["Id"],
-        name=own[0] if own else "",
-        image_id=raw.get("ImageID") or "",
-        image=raw.get("Image") or "",
-        state=(raw.get("State") or "").lower(),
-        created=raw.get("Created"),
-        labels=raw.get("Labels") or {},
-        # Engine 28 and later: the mount's name is the source that its creator wrote (daemon/volumes.go).
-        mounted_images=tuple(m.get("Name") or "" for m in raw.get("Mounts") or [] if m.get("Type") == "image"),
-    )
-
-
-def with_layers(image: Image, raw: Mapping[str, t.Any], history: Sequence[Mapping[str, t.Any]]) -> Image:
-    """The image with what only ``GET /images/ID/json`` and ``/history`` tell."""
-    sizes = tuple(int(entry.get("Size") or 0) for entry in reversed(history))
-    folders = (raw.get("GraphDriver") or {}).get("Data") or {}
-    return dataclasses.replace(
-        image,
-        layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
-        layer_sizes=sizes,
-        layer_folders=(*_lower_folders(folders), folders["UpperDir"]) if folders.get("UpperDir") else (),
-        unpacked=sum(sizes) if image.unpacked is None else image.unpacked,
-    )
-
-
-def with_folders(container: Container, raw: Mapping[str, t.Any]) -> Container:
-    """The container with the layers below its own, from ``GET /containers/ID/json``."""
-    return dataclasses.replace(
-        container, layer_folders=_lower_folders((raw.get("GraphDriver") or {}).get("Data") or {})
-    )
-
-
-def with_dated_mounts(
-    container: Container, raw: Mapping[str, t.Any], mounted: Mapping[str, Mapping[str, t.Any] | None]
-) -> Container:
-    """The container with what tells whether its image mounts' names moved since it was created.
-
-    ``raw`` is ``GET /containers/ID/json``, ``mounted`` has ``GET /images/NAME/json`` by source. The graphdriver store
-    tells no ``LastTagTime`` of an image that was pulled or loaded (``daemon/images/image_tag.go``).
-    """
-    created = parse_engine_time(raw.get("Created"))
-    moved, undated = set(), set()
-    for source, image in mounted.items():
-        tagged = parse_engine_time(((image or {}).get("Metadata") or {}).get("LastTagTime"))
-        if tagged is None or created is None:
-            undated.add(source)
-        elif tagged >= created:
-            moved.add(source)
-    return dataclasses.replace(container, moved_mounts=frozenset(moved), undated_mounts=frozenset(undated))
-
-
-def _lower_folders(data: Mapping[str, str]) -> tuple[str, ...]:
-    """The folders of overlay2 from the base up; the Engine lists them from the top down."""
-    return tuple(reversed([folder for folder in (data.get("LowerDir") or "").split(":") if folder]))
-
-
-def parse_build_cache(raw: Mapping[str, t.Any] | None) -> BuildCache | None:
-    """Read ``GET /system/df``."""
-    if raw is None:
-        return None
-    records = raw.get("BuildCache") or []
-    shared = [record.get("Size") or 0 for record in records if record.get("Shared")]
-    return BuildCache(len(records), sum(shared), sum(1 for size in shared if size == 0))
-
-
-def parse_images(
-    listed: Iterable[Mapping[str, t.Any]], dangling: Iterable[Mapping[str, t.Any]], store: str
-) -> tuple[Image, ...]:
-    """Read ``GET /images/json`` with ``all``, and on the containerd store the listing for ``dangling`` as well."""
-    dangling_ids = frozenset(raw["Id"] for raw in dangling)
-    return tuple(sorted((parse_image(raw, store, dangling_ids) for raw in listed), key=lambda image: image.id))
-
-
-def parse_containers(listed: Iterable[Mapping[str, t.Any]]) -> tuple[Container, ...]:
-    """Read ``GET /containers/json`` with ``all``."""
-    return tuple(sorted((parse_container(raw) for raw in listed), key=lambda container: container.id))
 
 
 def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) -> Snapshot:

@@ -66,13 +66,25 @@ class Transport:
         """Send all further requests in this API version."""
         self._client._version = version  # pylint: disable=protected-access
 
-    def get(self, path: str, *args: str, query: Mapping[str, t.Any] | None = None, versioned: bool = True) -> t.Any:
-        """``GET``; ``{0}`` in the path is replaced by the first of ``args``, quoted."""
-        return self._request("GET", path, args, query, versioned=versioned)
+    def get(
+        self,
+        path: str,
+        *args: str,
+        query: Mapping[str, t.Any] | None = None,
+        versioned: bool = True,
+        timeout: float | None = None,
+    ) -> t.Any:
+        """``GET``; ``{0}`` in the path is replaced by the first of ``args``, quoted.
 
-    def delete(self, path: str, *args: str, query: Mapping[str, t.Any] | None = None) -> t.Any:
-        """``DELETE``, which may take as long as the storage driver needs."""
-        return self._request("DELETE", path, args, query)
+        Here and below, ``timeout`` is in seconds, for a request that may take longer than those of the option.
+        """
+        return self._request("GET", path, args, query, versioned=versioned, timeout=timeout)
+
+    def delete(
+        self, path: str, *args: str, query: Mapping[str, t.Any] | None = None, timeout: float | None = None
+    ) -> t.Any:
+        """``DELETE``, which takes as long as the storage driver needs."""
+        return self._request("DELETE", path, args, query, timeout=timeout)
 
     def post(
         self,
@@ -82,7 +94,7 @@ class Transport:
         body: t.Any = None,
         timeout: float | None = None,
     ) -> t.Any:
-        """``POST``; ``timeout`` in seconds where the Engine answers only when something is done."""
+        """``POST``; the Engine answers when it is done."""
         return self._request("POST", path, args, query, body=body, timeout=timeout)
 
     def ask_registry(self, name: str, timeout: float) -> t.Any:

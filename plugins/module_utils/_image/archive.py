@@ -30,7 +30,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import DockerEngine
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 
 _CHUNK = 1024 * 1024
 #: Files that are named after the digest of their content, in both layouts of an archive.
@@ -40,12 +40,12 @@ _NAMED_BY_DIGEST_RE = re.compile(r"(?:blobs/sha256/)?(?P<digest>[0-9a-f]{64})(?:
 class Archive:
     """A directory of archives, one for each image, named after its ID."""
 
-    def __init__(self, folder: str, engine: DockerEngine) -> None:
+    def __init__(self, folder: str, engine: Engine) -> None:
         self._folder = folder
         self._engine = engine
 
     @classmethod
-    def at(cls, folder: str | None, engine: DockerEngine) -> Archive | None:
+    def at(cls, folder: str | None, engine: Engine) -> Archive | None:
         """The archive that the option ``archive_dir`` names. Raises :class:`InvalidRequest` when nothing can be written there."""
         if folder is None:
             return None

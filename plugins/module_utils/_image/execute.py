@@ -11,11 +11,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
-    CONTAINERD,
-    parse_container,
-    parse_references,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -26,8 +22,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container, Image
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedImage, Removed
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import Plan, Step
 
@@ -36,6 +32,22 @@ GONE = "gone"
 SKIPPED = "skipped"
 REFUSED = "refused"
 FAILED = "failed"
+
+
+class Engine(t.Protocol):
+    """What the executor needs of an Engine."""
+
+    def inspect_image(self, name: str) -> InspectedImage | None:
+        """``GET /images/NAME/json``, or ``None`` when it is not there."""
+
+    def remove_image(self, name: str, force: bool, prune_parents: bool) -> Removed:
+        """``DELETE /images/NAME``: the Engine's lines. Raises :class:`EngineError`."""
+
+    def list_images(self) -> Sequence[Image]:
+        """``GET /images/json`` with ``all``."""
+
+    def list_containers(self) -> Sequence[Container]:
+        """``GET /containers/json`` with ``all``."""
 
 
 class StepOutcome(t.NamedTuple):
@@ -155,20 +167,20 @@ def _run(step: Step, plan: Plan, engine: Engine, goes: bool) -> StepOutcome:
     if status:
         return StepOutcome(step, status, reason=reason, as_planned=False)
     try:
-        lines = engine.remove_image(step.candidate.removal.address, plan.force, plan.prune_parents)
+        removed = engine.remove_image(step.candidate.removal.address, plan.force, plan.prune_parents)
     except EngineError as exc:
         if exc.status == 404:
             return StepOutcome(step, GONE, reason="it was already gone", as_planned=False)
         # The Engine drops from its answer what it had removed before the error, conflicts among them.
         if exc.status == 409:
             return _refused(step, plan, engine, exc.explanation)
-        return _observed(step, plan, engine, FAILED, str(exc))
+        return _observed(step, engine, FAILED, str(exc))
     except EngineUnavailable as exc:
-        return _observed(step, plan, engine, FAILED, str(exc))
+        return _observed(step, engine, FAILED, str(exc))
     known = {image.id for image in plan.snapshot.images}
-    untagged = tuple(line["Untagged"] for line in lines if "Untagged" in line)
-    deleted = tuple(line["Deleted"] for line in lines if line.get("Deleted") in known)
-    layers = tuple(line["Deleted"] for line in lines if "Deleted" in line and line["Deleted"] not in known)
+    untagged = removed.untagged
+    deleted = tuple(line for line in removed.deleted if line in known)
+    layers = tuple(line for line in removed.deleted if line not in known)
     if (untagged, deleted) == (_untagged(step), step.effect.deleted):
         return StepOutcome(step, DONE, untagged, step.effect.gone, layers)
     kept = _reported_but_kept(step, deleted, engine)
@@ -179,7 +191,7 @@ def _run(step: Step, plan: Plan, engine: Engine, goes: bool) -> StepOutcome:
 def _reported_but_kept(step: Step, deleted: Sequence[str], engine: Engine) -> frozenset[str]:
     """The images that the Engine says it deleted, and keeps under a dangling record: only a listing tells."""
     try:
-        return frozenset(raw["Id"] for raw in engine.list_images()) & frozenset(deleted)
+        return frozenset(image.id for image in engine.list_images()) & frozenset(deleted)
     except (EngineError, EngineUnavailable):
         return step.effect.survives
 
@@ -190,13 +202,13 @@ def _verify(step: Step, plan: Plan, engine: Engine, goes: bool) -> tuple[str, st
     ``goes`` is whether the plan removes the image for good, in this step or a later one.
     """
     removal = step.candidate.removal
-    raw = engine.inspect_image(removal.address)
-    if raw is None:
+    found = engine.inspect_image(removal.address)
+    if found is None:
         return GONE, "it was already gone"
-    if raw["Id"] != removal.image_id:
-        return SKIPPED, f"it moved to image {short_id(raw['Id'])} after planning"
+    if found.id != removal.image_id:
+        return SKIPPED, f"it moved to image {short_id(found.id)} after planning"
     store = plan.snapshot.engine.store
-    if _comparable(parse_references(raw, store)[0], store) != _comparable(step.references, store):
+    if _comparable(found.references, store) != _comparable(step.references, store):
         return SKIPPED, "the image's references changed after planning"
     container = _container_since(step, plan, engine, goes)
     if container is not None:
@@ -226,7 +238,7 @@ def _container_since(step: Step, plan: Plan, engine: Engine, goes: bool) -> Cont
 def _newcomer(step: Step, plan: Plan, engine: Engine, uses_count: bool, mounts_count: bool) -> Container | None:
     """A container that the plan does not know and that is made of the step's image, or mounts what may be it."""
     planned = {container.id for container in plan.snapshot.containers}
-    for container in (parse_container(entry) for entry in engine.list_containers()):
+    for container in engine.list_containers():
         is_made_of_it = uses_count and container.image_id == step.candidate.removal.image_id
         # What a new container mounts is told by name only: it may be this image.
         if (is_made_of_it or (mounts_count and container.mounted_images)) and container.id not in planned:
@@ -236,7 +248,7 @@ def _newcomer(step: Step, plan: Plan, engine: Engine, uses_count: bool, mounts_c
 
 def _refused(step: Step, plan: Plan, engine: Engine, explanation: str) -> StepOutcome:
     """What the Engine would not do: a conflict, unless it is for a container that came after planning."""
-    outcome = _observed(step, plan, engine, REFUSED, explanation)
+    outcome = _observed(step, engine, REFUSED, explanation)
     if outcome.status != REFUSED or outcome.untagged or outcome.deleted:
         return outcome
     with contextlib.suppress(EngineError, EngineUnavailable):
@@ -255,14 +267,13 @@ def _comparable(references: Sequence[Reference], store: str) -> frozenset[Refere
     return frozenset(ref for ref in references if store != CONTAINERD or ref.tag is not None)
 
 
-def _observed(step: Step, plan: Plan, engine: Engine, status: str, reason: str) -> StepOutcome:
+def _observed(step: Step, engine: Engine, status: str, reason: str) -> StepOutcome:
     """Tell from a fresh reading what of the step's effect has happened."""
     try:
         listed = engine.list_images()
     except (EngineError, EngineUnavailable) as exc:
         return StepOutcome(step, FAILED, reason=f"{reason}; what was removed is unknown: {exc}", as_planned=False)
-    store = plan.snapshot.engine.store
-    left = {raw["Id"]: parse_references(raw, store)[0] for raw in listed}
+    left = {image.id: image.references for image in listed}
     return StepOutcome(
         step,
         status,

@@ -19,14 +19,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import Answer
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image, Snapshot
-
-
-class Answer(t.NamedTuple):
-    """Whether a registry still has an image, and in words who said what."""
-
-    is_there: bool
-    text: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import Outcome
-    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.engine import Measured
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy, Target
 
 

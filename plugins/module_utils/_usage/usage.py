@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import RUNNING_STATES
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
     container_facts,
     created,
@@ -21,7 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.report i
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import is_dangling
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import seen_in_use
-from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, parse_engine_time
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,31 +32,11 @@ if t.TYPE_CHECKING:
         Image,
         Snapshot,
     )
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 
 #: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
 _FEW_INODES = 90
-
-
-@dataclasses.dataclass(frozen=True)
-class Total:
-    """One line of C(docker system df): how many, how many in use, bytes, and bytes that can be had back."""
-
-    count: int = 0
-    active: int = 0
-    size: int = 0
-    reclaimable: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class DiskUsage:
-    """What ``GET /system/df`` tells, counted as the Docker CLI counts it. ``shared`` are shared bytes by image ID."""
-
-    images: Total
-    containers: Total
-    volumes: Total
-    build_cache: Total
-    shared: t.Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,88 +45,6 @@ class Moments:
 
     tagged: t.Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     used: t.Mapping[str, float | None] = dataclasses.field(default_factory=dict)
-
-
-def parse_disk_usage(raw: Mapping[str, t.Any]) -> DiskUsage:
-    """Read ``GET /system/df`` in its shape up to API 1.51, or in that from 1.52 on, where the Engine counts itself."""
-    listed = raw.get("Images") or (raw.get("ImageUsage") or {}).get("Items") or []
-    return DiskUsage(
-        images=_counted(raw.get("ImageUsage")) or _images(listed, raw.get("LayersSize") or 0),
-        containers=_counted(raw.get("ContainerUsage")) or _containers(raw.get("Containers") or []),
-        volumes=_counted(raw.get("VolumeUsage")) or _volumes(raw.get("Volumes") or []),
-        build_cache=_counted(raw.get("BuildCacheUsage")) or _build_cache(raw.get("BuildCache") or []),
-        shared={image["Id"]: image["SharedSize"] for image in listed if _known(image.get("SharedSize"))},
-    )
-
-
-def _counted(raw: Mapping[str, t.Any] | None) -> Total | None:
-    if raw is None:
-        return None
-    fields = ("TotalCount", "ActiveCount", "TotalSize", "Reclaimable")
-    return Total(*(int(raw.get(field) or 0) for field in fields))
-
-
-def _images(listed: Iterable[Mapping[str, t.Any]], layers_size: int) -> Total:
-    """As ``cli/command/formatter/disk_usage.go`` counts: an image without a count of containers is in use, not active."""
-    images = list(listed)
-    in_use = sum(
-        _size(image) - image["SharedSize"]
-        for image in images
-        if image.get("Containers") != 0 and _known(image.get("SharedSize")) and _known(_size(image))
-    )
-    active = sum(1 for image in images if (image.get("Containers") or 0) > 0)
-    return Total(len(images), active, layers_size, layers_size - in_use)
-
-
-def _containers(listed: Iterable[Mapping[str, t.Any]]) -> Total:
-    containers = list(listed)
-    running = [container for container in containers if container.get("State") in RUNNING_STATES]
-    size = sum(container.get("SizeRw") or 0 for container in containers)
-    return Total(len(containers), len(running), size, size - sum(container.get("SizeRw") or 0 for container in running))
-
-
-def _volumes(listed: Iterable[Mapping[str, t.Any]]) -> Total:
-    usages = [volume.get("UsageData") or {} for volume in listed]
-    sized = [usage for usage in usages if _known(usage.get("Size"))]
-    return Total(
-        len(usages),
-        sum(1 for usage in usages if (usage.get("RefCount") or 0) > 0),
-        sum(usage["Size"] for usage in sized),
-        sum(usage["Size"] for usage in sized if usage.get("RefCount") == 0),
-    )
-
-
-def _build_cache(listed: Iterable[Mapping[str, t.Any]]) -> Total:
-    """What images share with BuildKit is no part of either number."""
-    records = list(listed)
-    own = [record for record in records if not record.get("Shared")]
-    return Total(
-        len(records),
-        sum(1 for record in records if record.get("InUse")),
-        sum(record.get("Size") or 0 for record in own),
-        sum(record.get("Size") or 0 for record in own if not record.get("InUse")),
-    )
-
-
-def _size(image: Mapping[str, t.Any]) -> int:
-    # VirtualSize is what the CLI reads below API 1.44; Engines of the 20.10 line mean the same by both.
-    size = image.get("VirtualSize")
-    return int(image.get("Size") or 0) if size is None else int(size)
-
-
-def _known(size: t.Any) -> bool:
-    return size is not None and size >= 0
-
-
-def parse_moments(images: Mapping[str, Mapping[str, t.Any]], containers: Mapping[str, Mapping[str, t.Any]]) -> Moments:
-    """Read inspected images and containers, by ID."""
-    return Moments(
-        tagged={key: parse_engine_time((raw.get("Metadata") or {}).get("LastTagTime")) for key, raw in images.items()},
-        used={
-            key: _newest(parse_engine_time((raw.get("State") or {}).get(name)) for name in ("StartedAt", "FinishedAt"))
-            for key, raw in containers.items()
-        },
-    )
 
 
 def usage_report(
@@ -250,9 +147,14 @@ def _newest(times: Iterable[float | None]) -> float | None:
     return max((time for time in times if time is not None), default=None)
 
 
-def _totals(usage: DiskUsage) -> dict[str, dict[str, int]]:
-    lines = ("images", "containers", "volumes", "build_cache")
-    return {line: dataclasses.asdict(getattr(usage, line)) for line in lines}
+def _totals(usage: DiskUsage) -> dict[str, dict[str, int] | None]:
+    lines = {
+        "images": usage.images,
+        "containers": usage.containers,
+        "volumes": usage.volumes,
+        "build_cache": usage.build_cache,
+    }
+    return {line: None if total is None else dataclasses.asdict(total) for line, total in lines.items()}
 
 
 def _file_system(found: FileSystem) -> dict[str, t.Any]:
@@ -265,7 +167,7 @@ def _summary(
 ) -> str:
     dangling = sum(1 for image in images if image["dangling"])
     parts = [f"{len(images)} images ({dangling} dangling)", f"{len(snapshot.containers)} containers"]
-    if usage is not None:
+    if usage is not None and usage.images is not None:
         parts.append(f"{human_size(usage.images.size)} of images, {human_size(usage.images.reclaimable)} reclaimable")
     if file_system is not None:
         parts.append(f"{file_system.path} {file_system.percent:.0f}% full")

@@ -9,8 +9,12 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import carry_out, execute, predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import Request, plan_containers
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import parse_container
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
+    InspectedContainer,
+    parse_containers,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
 
 from ..builders import CREATED, container, image, image_id, snapshot
 
@@ -47,11 +51,12 @@ class FakeEngine:
             happening(container_id)
         if container_id not in self.states:
             return None
-        return {
-            "Name": f"/{self.names[container_id]}",
-            "State": {"Status": self.states[container_id], "FinishedAt": self.finished_at},
-            "Config": {"StopTimeout": self.stop_timeout} if self.stop_timeout is not None else {},
-        }
+        return InspectedContainer(
+            name=self.names[container_id],
+            state=self.states[container_id],
+            finished=parse_engine_time(self.finished_at),
+            stop_timeout=self.stop_timeout,
+        )
 
     def stop_container(self, container_id, seconds, patience):
         self._act("stop", container_id, seconds, patience)
@@ -92,15 +97,15 @@ CALLS = [
     # situation, container, options, calls after the inspection
     ("stopped already", ONE, {}, [("remove", False, False)]),
     ("with its anonymous volumes", ONE, {"volumes": True}, [("remove", False, True)]),
-    ("running, in its own time", RUN, {}, [("stop", None, 10), ("remove", False, False)]),
-    ("running, in no time", RUN, {"stop_timeout": 0}, [("stop", 0, 10), ("remove", False, False)]),
+    ("running, in its own time", RUN, {}, [("stop", None, None), ("remove", False, False)]),
+    ("running, in no time", RUN, {"stop_timeout": 0}, [("stop", 0, None), ("remove", False, False)]),
     ("running, to be killed", RUN, {"kill": True}, [("remove", True, False)]),
     ("stopped already, to be killed", ONE, {"kill": True}, [("remove", False, False)]),
     (
         "committed first",
         RUN,
         {"commit_to": "attic"},
-        [("commit", "attic/run", "20231114T221320Z"), ("stop", None, 10), ("remove", False, False)],
+        [("commit", "attic/run", "20231114T221320Z"), ("stop", None, None), ("remove", False, False)],
     ),
 ]
 
@@ -339,7 +344,7 @@ DIFFS = [
 @pytest.mark.parametrize(("fields", "line"), [row[1:] for row in DIFFS], ids=[row[0] for row in DIFFS])
 def test_the_diff(fields, line):
     raw = {"Id": "a" * 64, "Names": ["/web"], "State": "exited", "ImageID": image_id("a1"), **fields}
-    result = report(predict(plan(parse_container(raw))))
+    result = report(predict(plan(*parse_containers([raw]))))
     assert result["diff"] == {"before": line, "after": ""}
 
 

@@ -9,11 +9,16 @@ import json
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import DockerEngine
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
     BuildCache,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
+    InspectedImage,
+    PrunedCache,
+    Removed,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
@@ -33,19 +38,25 @@ class FakeTransport:
         self.wanted_version = wanted_version
         self.version = None
         self.requests = []
+        self.timeouts = {}
         self._answers = {"/info": {}, "/images/json": [], "/containers/json": [], "/system/df": {}, **(answers or {})}
 
     def use_version(self, version):
         self.version = version
 
     def get(self, path, *args, **options):
-        return self._request("GET", path, args, options.get("query"))
+        return self._request("GET", path, args, options)
 
     def delete(self, path, *args, **options):
-        return self._request("DELETE", path, args, options.get("query"))
+        return self._request("DELETE", path, args, options)
 
-    def _request(self, method, path, args, query):
+    def post(self, path, *args, **options):
+        return self._request("POST", path, args, options)
+
+    def _request(self, method, path, args, options):
+        query = options.get("query")
         self.requests.append((method, path.format(*args), dict(query or {})))
+        self.timeouts[method, path.format(*args)] = options.get("timeout")
         answer = self._answers[path.format(*args)]
         if callable(answer):
             answer = answer(query or {})
@@ -87,7 +98,7 @@ NEGOTIATED = [
 @pytest.mark.parametrize(("newest", "oldest", "wanted", "spoken"), cells(NEGOTIATED), ids=ids(NEGOTIATED))
 def test_both_sides_know_the_version_that_is_spoken(newest, oldest, wanted, spoken):
     used = transport(newest=newest, oldest=oldest, wanted_version=wanted)
-    assert DockerEngine(used).facts.api_version == spoken
+    assert Engine(used).facts.api_version == spoken
     assert used.version == spoken
     assert [path for _method, path, _query in used.requests] == ["/version", "/info"]
 
@@ -111,7 +122,7 @@ NOT_NEGOTIATED = [
 @pytest.mark.parametrize(("answer", "wanted", "said"), cells(NOT_NEGOTIATED), ids=ids(NOT_NEGOTIATED))
 def test_without_a_common_version_the_message_tells_both_sides(answer, wanted, said):
     with pytest.raises(EngineUnavailable) as failure:
-        DockerEngine(FakeTransport({"/version": answer}, wanted))
+        Engine(FakeTransport({"/version": answer}, wanted))
     for words in said:
         assert words in str(failure.value)
 
@@ -155,18 +166,18 @@ REQUESTS = [
 @pytest.mark.parametrize(("newest", "store", "filters", "expected"), cells(REQUESTS), ids=ids(REQUESTS))
 def test_a_snapshot_costs_these_requests(newest, store, filters, expected):
     used = transport(newest=newest, store=store)
-    DockerEngine(used).read(filters)
+    Engine(used).read(filters)
     shown = [
         (path, {**query, "filters": json.loads(query["filters"])} if "filters" in query else query)
         for _method, path, query in used.requests[2:]
     ]
-    assert shown == expected
+    assert sorted(shown, key=str) == sorted(expected, key=str)
     assert {method for method, _path, _query in used.requests} == {"GET"}
 
 
 def test_the_containerd_store_is_asked_for_its_dangling_records():
     used = transport(store=CONTAINERD)
-    DockerEngine(used).read()
+    Engine(used).read()
     asked = [json.loads(query["filters"]) for _method, _path, query in used.requests if "filters" in query]
     assert asked == [{"dangling": ["true"]}]
 
@@ -180,7 +191,7 @@ def test_engine_20_tells_shared_sizes_in_its_disk_usage_alone():
         "/images/json": [row("a1", SharedSize=-1), row("b1", SharedSize=-1)],
         "/system/df": {"Images": [row("a1", SharedSize=4)], "BuildCache": None},
     }
-    snapshot = DockerEngine(transport(answers, newest="1.41")).read()
+    snapshot = Engine(transport(answers, newest="1.41")).read()
     assert [(entry.id, entry.shared_size) for entry in snapshot.images] == [(image_id("a1"), 4), (image_id("b1"), None)]
 
 
@@ -189,7 +200,7 @@ def test_engine_20_leaves_hidden_parents_out_of_its_shared_sizes():
         "/images/json": [row("a1", Size=7), row("b1", ParentId=image_id("a1")), row("c1", ParentId=image_id("ff"))],
         "/system/df": {"Images": [row("b1", SharedSize=4), row("c1", SharedSize=4)], "BuildCache": None},
     }
-    snapshot = DockerEngine(transport(answers, newest="1.41")).read()
+    snapshot = Engine(transport(answers, newest="1.41")).read()
     assert [entry.shared_size for entry in snapshot.images] == [None, 7, 4]
 
 
@@ -198,7 +209,7 @@ def test_engine_20_leaves_hidden_parents_out_of_its_shared_sizes():
 )
 def test_sizes_are_unknown_when_the_engine_does_not_add_up(failure, monkeypatch):
     monkeypatch.setattr(engine, "_PAUSE", 0)
-    snapshot = DockerEngine(transport({"/images/json": [row("a1")], "/system/df": failure}, newest="1.41")).read()
+    snapshot = Engine(transport({"/images/json": [row("a1")], "/system/df": failure}, newest="1.41")).read()
     assert [entry.shared_size for entry in snapshot.images] == [None]
     assert snapshot.build_cache is None
 
@@ -207,24 +218,24 @@ def test_a_listing_is_asked_for_again_when_an_image_goes_under_it(monkeypatch):
     monkeypatch.setattr(engine, "_PAUSE", 0)
     going = [EngineError(404, "content digest sha256:1234: not found")] * 3
     answers = {"/images/json": lambda query: going.pop() if going else [row("a1")]}
-    assert [entry.id for entry in DockerEngine(transport(answers)).read().images] == [image_id("a1")]
+    assert [entry.id for entry in Engine(transport(answers)).read().images] == [image_id("a1")]
     answers = {"/images/json": EngineError(404, "content digest sha256:1234: not found")}
     with pytest.raises(EngineError, match="content digest"):
-        DockerEngine(transport(answers)).read()
+        Engine(transport(answers)).read()
 
 
 def test_the_engine_is_asked_again_while_it_adds_up_for_somebody_else(monkeypatch):
     monkeypatch.setattr(engine, "_PAUSE", 0)
     busy = [EngineError(409, "a disk usage operation is already running")]
     answers = {"/images/json": [row("a1")], "/system/df": lambda query: busy.pop() if busy else {"BuildCache": []}}
-    assert DockerEngine(transport(answers, newest="1.41")).read().build_cache == BuildCache()
+    assert Engine(transport(answers, newest="1.41")).read().build_cache == BuildCache()
 
 
 def test_what_the_engine_selects_is_in_the_snapshot():
     def listed(query):
         return [row("a1"), row("b1")] if "filters" not in query else [row("b1")]
 
-    snapshot = DockerEngine(transport({"/images/json": listed})).read({"before": ("a",)})
+    snapshot = Engine(transport({"/images/json": listed})).read({"before": ("a",)})
     assert snapshot.matched_by_engine == {"before": {image_id("b1")}}
 
 
@@ -234,7 +245,7 @@ def test_a_filter_that_names_no_image_is_told_with_the_engines_words(status):
         return EngineError(status, "No such image: x") if "filters" in query else []
 
     with pytest.raises(InvalidRequest, match=r"filters\.before: 'x' names no image here: No such image: x"):
-        DockerEngine(transport({"/images/json": listed})).read({"before": ("x",)})
+        Engine(transport({"/images/json": listed})).read({"before": ("x",)})
 
 
 def test_another_error_of_a_filter_is_the_engines():
@@ -242,7 +253,7 @@ def test_another_error_of_a_filter_is_the_engines():
         return EngineError(500, "broken") if "filters" in query else []
 
     with pytest.raises(EngineError, match="broken"):
-        DockerEngine(transport({"/images/json": listed})).read({"before": ("x",)})
+        Engine(transport({"/images/json": listed})).read({"before": ("x",)})
 
 
 REMOVALS = [
@@ -256,24 +267,24 @@ REMOVALS = [
 @pytest.mark.parametrize(("force", "prune_parents", "query"), cells(REMOVALS), ids=ids(REMOVALS))
 def test_a_removal_is_sent_as_asked(force, prune_parents, query):
     used = transport({"/images/app:1": [{"Untagged": "app:1"}]})
-    assert DockerEngine(used).remove_image("app:1", force, prune_parents) == [{"Untagged": "app:1"}]
+    assert Engine(used).remove_image("app:1", force, prune_parents) == Removed(("app:1",))
     assert used.requests[-1] == ("DELETE", "/images/app:1", query)
 
 
 def test_a_removal_that_answers_nothing_removed_nothing():
-    assert DockerEngine(transport({"/images/app:1": None})).remove_image("app:1", False, True) == []
+    assert Engine(transport({"/images/app:1": None})).remove_image("app:1", False, True) == Removed()
 
 
 def test_an_image_that_is_not_there_is_none():
     answers = {"/images/app:1/json": EngineError(404, "No such image"), "/images/app:2/json": {"Id": "x"}}
-    engine = DockerEngine(transport(answers))
+    engine = Engine(transport(answers))
     assert engine.inspect_image("app:1") is None
-    assert engine.inspect_image("app:2") == {"Id": "x"}
+    assert engine.inspect_image("app:2") == InspectedImage("x")
 
 
 def test_an_error_of_an_inspection_is_the_engines():
     with pytest.raises(EngineError, match="broken"):
-        DockerEngine(transport({"/images/app:1/json": EngineError(500, "broken")})).inspect_image("app:1")
+        Engine(transport({"/images/app:1/json": EngineError(500, "broken")})).inspect_image("app:1")
 
 
 def test_layers_are_read_of_every_image_that_is_still_there():
@@ -284,7 +295,7 @@ def test_layers_are_read_of_every_image_that_is_still_there():
         f"/images/{image_id('b1')}/json": EngineError(404, "gone"),
         f"/images/{image_id('b1')}/history": EngineError(404, "gone"),
     }
-    (entry,) = DockerEngine(transport(answers)).read(layers=True).images
+    (entry,) = Engine(transport(answers)).read(layers=True).images
     assert entry.layers == ("sha256:d0", "sha256:d1")
     assert entry.layer_sizes == (3, 7)
 
@@ -296,7 +307,7 @@ def test_the_folders_of_a_container_whose_image_is_gone_are_read():
         "/containers/c1/json": {"GraphDriver": {"Data": {"LowerDir": "/top:/base"}}},
         "/containers/c2/json": EngineError(404, "gone"),
     }
-    containers = DockerEngine(transport(answers)).read(layers=True).containers
+    containers = Engine(transport(answers)).read(layers=True).containers
     assert [entry.layer_folders for entry in containers] == [("/base", "/top"), ()]
 
 
@@ -310,11 +321,164 @@ def test_what_dates_an_image_mount_is_read_of_containers_that_have_one():
         ],
         "/containers/c1/json": {"Created": "2024-01-01T00:00:01Z"},
         "/containers/c2/json": EngineError(404, "gone"),
-        "/images/app:1/json": {"Metadata": {"LastTagTime": "2024-01-01T00:00:02Z"}},
+        "/images/app:1/json": {"Id": "x", "Metadata": {"LastTagTime": "2024-01-01T00:00:02Z"}},
     }
-    containers = DockerEngine(transport(answers)).read().containers
+    containers = Engine(transport(answers)).read().containers
     assert [(entry.moved_mounts, entry.undated_mounts) for entry in containers] == [
         ({"app:1"}, set()),
         (set(), {""}),
         (set(), set()),
     ]
+
+
+def test_sizes_are_unknown_when_a_listing_with_them_fails():
+    def listed(query):
+        return EngineError(500, "cannot add up") if "shared-size" in query else [row("a1", SharedSize=-1)]
+
+    used = transport({"/images/json": listed})
+    assert [(entry.id, entry.shared_size) for entry in Engine(used).read().images] == [(image_id("a1"), None)]
+
+
+def test_a_listing_that_fails_without_sizes_is_the_engines_error():
+    with pytest.raises(EngineError, match="broken"):
+        Engine(transport({"/images/json": EngineError(500, "broken")})).read()
+
+
+def test_an_image_whose_layers_cannot_be_read_has_none():
+    answers = {
+        "/images/json": [row("a1")],
+        f"/images/{image_id('a1')}/json": EngineError(500, "broken"),
+        f"/images/{image_id('a1')}/history": [],
+    }
+    assert [entry.layers for entry in Engine(transport(answers)).read(layers=True).images] == [None]
+
+
+@pytest.mark.parametrize("failure", [EngineError(500, "RWLayer of container c1 is unexpectedly nil"), None])
+def test_an_inspection_that_fails_is_unknown_where_the_rest_goes_on(failure):
+    answers = {"/containers/c1/json": failure or {"Name": "/c"}, "/images/i1/json": failure or {"Id": "i1"}}
+    engine = Engine(transport(answers))
+    if failure is None:
+        assert engine.try_to_inspect_container("c1").name == "c"
+        assert engine.try_to_inspect_image("i1").id == "i1"
+        return
+    assert (engine.try_to_inspect_container("c1"), engine.try_to_inspect_image("i1")) == (None, None)
+    with pytest.raises(EngineError, match="RWLayer"):
+        engine.inspect_container("c1")
+
+
+DISK_USAGES = [
+    # situation, newest version, api_version, kind, query
+    ("all, before API 1.42", "1.41", "auto", None, {}),
+    ("one kind, before API 1.42", "1.41", "auto", "image", {}),
+    ("all", "1.51", "auto", None, {}),
+    ("one kind", "1.51", "auto", "build-cache", {"type": "build-cache"}),
+    ("all, from API 1.52 on", "1.55", "1.52", None, {"verbose": 1}),
+    ("one kind, from API 1.52 on", "1.55", "1.52", "build-cache", {"type": "build-cache", "verbose": 1}),
+]
+
+
+@pytest.mark.parametrize(("newest", "wanted", "kind", "query"), cells(DISK_USAGES), ids=ids(DISK_USAGES))
+def test_the_disk_usage_is_asked_for(newest, wanted, kind, query):
+    used = transport({"/system/df": {"BuildCache": []}}, newest=newest, wanted_version=wanted)
+    Engine(used).disk_usage(kind)
+    assert used.requests[-1] == ("GET", "/system/df", query)
+
+
+NULLS = {"LayersSize": 0, "Images": None, "Containers": None, "Volumes": None, "BuildCache": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [("image", ["images"]), ("container", ["containers"]), ("volume", ["volumes"]), ("build-cache", ["build_cache"])],
+)
+def test_of_the_kinds_that_were_not_asked_for_nothing_is_known(kind, known):
+    usage = Engine(transport({"/system/df": NULLS})).disk_usage(kind)
+    kinds = ("images", "containers", "volumes", "build_cache")
+    assert [name for name in kinds if getattr(usage, name) is not None] == known
+
+
+@pytest.mark.parametrize("failure", [EngineError(403, "forbidden by a proxy"), EngineUnavailable("slow"), []])
+def test_a_disk_usage_that_cannot_be_had_is_unknown(failure):
+    engine = Engine(transport({"/system/df": failure}))
+    assert engine.disk_usage() is None
+    with pytest.raises((EngineError, EngineUnavailable)):
+        engine.build_cache()
+
+
+def test_the_records_of_the_build_cache():
+    engine = Engine(transport({"/system/df": {"BuildCache": [{"ID": "a"}]}}))
+    assert [record.id for record in engine.build_cache()] == ["a"]
+    with pytest.raises(EngineError, match="the disk usage lists no build cache"):
+        Engine(transport({"/system/df": {}})).build_cache()
+
+
+def test_exactly_the_named_records_of_the_build_cache_are_pruned():
+    used = transport({"/build/prune": {"CachesDeleted": ["b"], "SpaceReclaimed": 5}})
+    engine = Engine(used)
+    assert engine.prune_build_cache(["a.1", "b"], True) == PrunedCache(("b",), 5)
+    _method, _path, query = used.requests[-1]
+    assert (query["all"], json.loads(query["filters"])) == (1, {"id": ["^(a\\.1|b)$"]})
+    sent = len(used.requests)
+    assert engine.prune_build_cache([], True) == PrunedCache()
+    assert len(used.requests) == sent
+
+
+CONTAINER_VERBS = [
+    # situation, verb, arguments, answer, request, result, least seconds without an answer
+    ("stop in its own time", "stop_container", ("c", None, 20), None, ("POST", "/containers/c/stop", {}), None, 620),
+    (
+        "stop in the daemon's time",
+        "stop_container",
+        ("c", None, None),
+        None,
+        ("POST", "/containers/c/stop", {}),
+        None,
+        600,
+    ),
+    ("stop without an end", "stop_container", ("c", None, -1), None, ("POST", "/containers/c/stop", {}), None, 600),
+    ("stop at once", "stop_container", ("c", 0, 20), None, ("POST", "/containers/c/stop", {"t": 0}), None, 600),
+    (
+        "commit",
+        "commit_container",
+        ("c", "attic/web", "1"),
+        {"Id": "sha256:a"},
+        ("POST", "/commit", {"container": "c", "repo": "attic/web", "tag": "1"}),
+        "sha256:a",
+        600,
+    ),
+    (
+        "remove",
+        "remove_container",
+        ("c", True, False),
+        None,
+        ("DELETE", "/containers/c", {"force": 1, "v": 0}),
+        None,
+        600,
+    ),
+    (
+        "remove an image",
+        "remove_image",
+        ("i", False, True),
+        [],
+        ("DELETE", "/images/i", {"force": 0, "noprune": 0}),
+        Removed(),
+        600,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "answer", "request_sent", "result", "least"), cells(CONTAINER_VERBS), ids=ids(CONTAINER_VERBS)
+)
+def test_a_change_is_sent_and_may_take_long(verb, arguments, answer, request_sent, result, least):
+    used = transport({request_sent[1]: answer})
+    assert getattr(Engine(used), verb)(*arguments) == result
+    assert used.requests[-1] == request_sent
+    assert used.timeouts[request_sent[:2]] >= least
+
+
+def test_a_listing_may_take_longer_than_a_connection():
+    used = transport()
+    Engine(used).read()
+    assert used.timeouts["GET", "/images/json"] >= 300
+    assert used.timeouts["GET", "/info"] is None

@@ -18,6 +18,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     GRAPHDRIVER,
     EngineFacts,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedImage, Removed
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -34,6 +35,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute 
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
 from ..builders import image, references, snapshot
 
@@ -97,12 +99,12 @@ class FakeEngine:
             raise self._error
 
     def inspect_image(self, name):
-        return {"Id": ID[GRAPHDRIVER], "RepoTags": [tag for tag in TAGS if tag not in self.removed], "RepoDigests": []}
+        left = tuple(Reference.parse(tag) for tag in TAGS if tag not in self.removed)
+        return InspectedImage(ID[GRAPHDRIVER], left)
 
     def remove_image(self, name, force, prune_parents):
         self.removed.append(name)
-        lines = [{"Untagged": name}]
-        return lines if len(self.removed) < 2 else [*lines, {"Deleted": ID[GRAPHDRIVER]}]
+        return Removed((name,), () if len(self.removed) < 2 else (ID[GRAPHDRIVER],))
 
     def list_images(self):
         return []
@@ -254,7 +256,7 @@ def test_an_image_that_could_not_be_saved_is_not_removed(folder):
 LOST = [
     # what an inspection tells after the image could not be saved, the status of its steps
     ("the image is gone", None, GONE),
-    ("the tag moved", {"Id": "sha256:b", "RepoTags": list(TAGS)}, SKIPPED),
+    ("the tag moved", InspectedImage("sha256:b", tuple(map(Reference.parse, TAGS))), SKIPPED),
     ("the Engine does not say", EngineError(500, "no"), FAILED),
     ("the Engine went away", EngineUnavailable("no"), FAILED),
 ]

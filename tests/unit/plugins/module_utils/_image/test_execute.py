@@ -7,6 +7,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
+    parse_containers,
+    parse_images,
+    parse_inspected_image,
+    parse_removed,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import (
     DONE,
@@ -28,6 +34,15 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
 from ..builders import STORES, container, image, image_id, snapshot
 
 A, B, C, D = image_id("a1"), image_id("b1"), image_id("c1"), image_id("d1")
+
+
+def inspected(raw):
+    """An inspected image; its digests count here, as on the graphdriver store."""
+    return parse_inspected_image(raw, GRAPHDRIVER)
+
+
+def listed(images):
+    return parse_images([{"Id": owner, "RepoTags": names} for owner, names in images.items()], GRAPHDRIVER)
 
 
 class FakeEngine:
@@ -60,15 +75,15 @@ class FakeEngine:
     def inspect_image(self, name):
         def answer():
             owner = self._owner(name)
-            return owner and {"Id": owner, "RepoTags": list(self.images[owner])}
+            return owner and inspected({"Id": owner, "RepoTags": list(self.images[owner])})
 
         return self._asked(f"inspect {name}", answer)
 
     def list_images(self):
-        return self._asked("images", lambda: [{"Id": owner, "RepoTags": names} for owner, names in self.images.items()])
+        return self._asked("images", lambda: listed(self.images))
 
     def list_containers(self):
-        return self._asked("containers", lambda: self.containers)
+        return parse_containers(self._asked("containers", lambda: self.containers))
 
     def remove_image(self, name, force, prune_parents):
         def answer():
@@ -81,7 +96,7 @@ class FakeEngine:
                 lines += [{"Deleted": owner}, {"Deleted": f"sha256:layer-of-{owner[7:9]}"}]
             return lines
 
-        return self._asked(f"remove {name}", answer)
+        return parse_removed(self._asked(f"remove {name}", answer))
 
 
 def tag(name, owner):
@@ -494,7 +509,7 @@ def test_layers_are_told_from_images():
 
 def test_digests_that_the_containerd_store_makes_up_are_no_change():
     host = snapshot(image("b1", "b:1"), store=CONTAINERD)
-    engine = FakeEngine(host, {"inspect b:1": {"Id": B, "RepoTags": ["b:1"], "RepoDigests": [f"b@{B}"]}})
+    engine = FakeEngine(host, {"inspect b:1": inspected({"Id": B, "RepoTags": ["b:1"], "RepoDigests": [f"b@{B}"]})})
     outcome = execute(plan_removal(host, Request.parse({"names": ["b:1"]}), 0.0), engine)
     assert [step.status for step in outcome.steps] == [DONE]
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import Answer
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
@@ -21,7 +22,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Answer, Evidence
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import (
     Tally,
     images_to_verify,

@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import BuildCache
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.engine import Measured, foretold_bytes
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured, foretold_bytes
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy

@@ -15,96 +15,15 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     GRAPHDRIVER,
     EngineFacts,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, Total
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
     Moments,
-    Total,
     notices,
-    parse_disk_usage,
-    parse_moments,
     usage_report,
 )
 
 from ..builders import CREATED, container, digest_reference, image, image_id, snapshot
-
-CLASSIC = {
-    "LayersSize": 1000,
-    "Images": [
-        {"Id": "a", "Size": 600, "SharedSize": 100, "Containers": 2},
-        {"Id": "b", "Size": 300, "SharedSize": 100, "Containers": 0},
-        {"Id": "c", "Size": 200, "SharedSize": -1, "Containers": 1},
-    ],
-    "Containers": [
-        {"State": "running", "SizeRw": 10},
-        {"State": "paused", "SizeRw": 20},
-        {"State": "exited", "SizeRw": 40},
-        {"State": "created"},
-    ],
-    "Volumes": [
-        {"UsageData": {"RefCount": 1, "Size": 100}},
-        {"UsageData": {"RefCount": 0, "Size": 30}},
-        {"UsageData": {"RefCount": -1, "Size": -1}},
-        {},
-    ],
-    "BuildCache": [
-        {"Size": 5, "InUse": False, "Shared": False},
-        {"Size": 7, "InUse": True, "Shared": False},
-        {"Size": 9, "InUse": True, "Shared": True},
-    ],
-}
-COUNTED = {
-    "ImageUsage": {
-        "ActiveCount": 1,
-        "TotalCount": 2,
-        "Reclaimable": 30,
-        "TotalSize": 70,
-        "Items": [{"Id": "a", "Size": 60, "SharedSize": 10}],
-    },
-    "ContainerUsage": {"ActiveCount": 1, "TotalCount": 4, "TotalSize": 11},
-    "VolumeUsage": {},
-    "BuildCacheUsage": {"TotalCount": 3, "Reclaimable": 5, "TotalSize": 12},
-}
-
-TOTALS = [
-    # situation, answer, images, containers, volumes, build cache
-    ("API 1.41 to 1.51", CLASSIC, (3, 2, 1000, 500), (4, 2, 70, 40), (4, 1, 130, 30), (3, 2, 12, 5)),
-    ("API 1.52 and later", COUNTED, (2, 1, 70, 30), (4, 1, 11, 0), (0, 0, 0, 0), (3, 0, 12, 5)),
-    ("nothing there", {"LayersSize": 0, "Images": None, "Volumes": None}, *[(0, 0, 0, 0)] * 4),
-    (
-        "below API 1.44 the CLI reads VirtualSize",
-        {"LayersSize": 10, "Images": [{"Id": "a", "Size": 0, "VirtualSize": 10, "SharedSize": 2, "Containers": 1}]},
-        (1, 1, 10, 2),
-        *[(0, 0, 0, 0)] * 3,
-    ),
-    (
-        "an image whose containers are not counted is in use, and not active",
-        {"LayersSize": 10, "Images": [{"Id": "a", "Size": 8, "SharedSize": 0, "Containers": -1}]},
-        (1, 0, 10, 2),
-        *[(0, 0, 0, 0)] * 3,
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("raw", "images", "containers", "volumes", "cache"), [row[1:] for row in TOTALS], ids=[row[0] for row in TOTALS]
-)
-def test_totals(raw, images, containers, volumes, cache):
-    usage = parse_disk_usage(raw)
-    assert (usage.images, usage.containers) == (Total(*images), Total(*containers))
-    assert (usage.volumes, usage.build_cache) == (Total(*volumes), Total(*cache))
-
-
-SHARED = [
-    # situation, answer, shared bytes by image
-    ("API 1.41 to 1.51", CLASSIC, {"a": 100, "b": 100}),
-    ("API 1.52 and later", COUNTED, {"a": 10}),
-]
-
-
-@pytest.mark.parametrize(("raw", "expected"), [row[1:] for row in SHARED], ids=[row[0] for row in SHARED])
-def test_shared_sizes(raw, expected):
-    assert parse_disk_usage(raw).shared == expected
-
 
 NOW = CREATED + 3600
 NOTHING_SEEN = UsageRecord()
@@ -117,16 +36,10 @@ HOST = snapshot(
     container("old", "a1", created=CREATED),
     container("live", "b2", "running", created=CREATED),
 )
-USAGE = parse_disk_usage(
-    {"LayersSize": 3000, "Images": [{"Id": image_id("a1"), "Size": 500, "SharedSize": 200, "Containers": 0}]}
-)
+USAGE = DiskUsage(images=Total(1, 0, 3000, 3000), shared={image_id("a1"): 200})
 WEB_ID, OLD_ID = (next(c.id for c in HOST.containers if c.name == name) for name in ("web", "old"))
-MOMENTS = parse_moments(
-    {image_id("a1"): {"Metadata": {"LastTagTime": "2023-11-14T22:13:21.5Z"}}, image_id("b1"): {}},
-    {
-        WEB_ID: {"State": {"StartedAt": "2023-11-14T22:13:40Z", "FinishedAt": "0001-01-01T00:00:00Z"}},
-        OLD_ID: {"State": {"StartedAt": "2023-11-14T22:14:00Z", "FinishedAt": "2023-11-14T22:15:00Z"}},
-    },
+MOMENTS = Moments(
+    tagged={image_id("a1"): CREATED + 1.5, image_id("b1"): None}, used={WEB_ID: CREATED + 20.0, OLD_ID: CREATED + 100.0}
 )
 
 

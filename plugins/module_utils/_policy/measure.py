@@ -1,0 +1,112 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""What a policy reads of an Engine beyond the snapshot, each only when a rule asks for it. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem, read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
+    Evidence,
+    last_used,
+    seen_in_use,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import images_to_verify
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a target is held against; ``None`` for what it does not ask for or what cannot be known."""
+
+    images_size: int | None = None
+    file_system: FileSystem | None = None
+
+    def after(self, freed: int) -> Measured:
+        """The same when so many bytes are gone."""
+        if not freed:
+            return self
+        size, disk = self.images_size, self.file_system
+        return Measured(
+            None if size is None else max(size - freed, 0),
+            None if disk is None else disk._replace(used=max(disk.used - freed, 0), free=disk.free + freed),
+        )
+
+
+def gather(
+    engine: Engine, snapshot: Snapshot, policy: Policy, measured: Measured, record: UsageRecord, now: float
+) -> Evidence:
+    """Everything that the policy's rules judge by.
+
+    Times cost one request for each image or container, and registries one for each candidate, and only where a rule
+    asks for them.
+    """
+    tagged = _tag_times(engine, snapshot) if policy.needs_tag_times else {}
+    active = _active_times(engine, snapshot) if policy.needs_use else {}
+    seen = record.seen((image.id for image in snapshot.images), seen_in_use(snapshot, active, now), now)
+    evidence = Evidence(
+        now=now,
+        tagged=tagged,
+        used=last_used(snapshot, tagged, seen) if policy.needs_use else {},
+        images_size=measured.images_size,
+        file_system=measured.file_system,
+        record=seen,
+    )
+    if not policy.needs_registries:
+        return evidence
+    candidates = images_to_verify(snapshot, policy, evidence)
+    return dataclasses.replace(evidence, answers=ask_registries(candidates, engine.facts.store, engine.ask_registry))
+
+
+def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
+    """What the policy's target is held against."""
+    target = policy.target
+    usage = engine.disk_usage("image") if target is not None and target.total_size is not None else None
+    minds_disk = target is not None and target.minds_disk
+    return Measured(
+        None if usage is None or usage.images is None else usage.images.size,
+        read_file_system(docker_host, engine.facts) if minds_disk else None,
+    )
+
+
+def measure_after(
+    engine: Engine, policy: Policy, docker_host: str, before: Measured, freed: int, check_mode: bool
+) -> Measured:
+    """What a real run has reached, or what check mode predicts: the bytes that the plan frees at least."""
+    return before.after(freed) if check_mode else measure(engine, policy, docker_host)
+
+
+def _tag_times(engine: Engine, snapshot: Snapshot) -> dict[str, float]:
+    """When images were last tagged, where the Engine shows it."""
+    inspected = several(engine.inspect_image, (image.id for image in snapshot.images))
+    return {found.id: found.tagged for found in inspected if found is not None and found.tagged is not None}
+
+
+def _active_times(engine: Engine, snapshot: Snapshot) -> dict[str, float | None]:
+    """When containers last started or finished; unknown of one whose inspection fails."""
+    ids = [container.id for container in snapshot.containers]
+    inspected = several(engine.try_to_inspect_container, ids)
+    return {key: found.last_active for key, found in zip(ids, inspected) if found is not None}
+
+
+def foretold_bytes(present: Snapshot, earlier: Iterable[Mapping[str, t.Any]]) -> int:
+    """The bytes that earlier tasks would have set free by removals that check mode only foretold."""
+    there = {image.id for image in present.images}
+    return sum(
+        result.get("space_reclaimed") or 0 for result in earlier if there.intersection(result.get("deleted") or ())
+    )
