@@ -9,19 +9,19 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT, SELECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
     failed_summary,
     fleet_lines,
     fleet_report,
     host_summary,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._container import options as container_options
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import Request as ContainerRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.modules import (
-    container_remove,
-    image_prune_policy,
-    image_remove,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image import options as image_options
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request as ImageRequest
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import options as policy_options
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,9 +36,9 @@ class _Stage(t.NamedTuple):
 
 #: The role's variables. How to connect is in another one.
 _STAGES = {
-    "image_cleanup_containers": _Stage(merge(SELECTION, container_remove.OPTIONS), container_remove.Request.parse),
-    "image_cleanup_untag": _Stage(merge(SELECTION, RESULT, image_remove.OPTIONS), image_remove.Request.parse),
-    "image_cleanup_policy": _Stage(merge(RESULT, image_prune_policy.OPTIONS), image_prune_policy.Policy.parse),
+    "image_cleanup_containers": _Stage(container_options.OPTIONS, ContainerRequest.parse),
+    "image_cleanup_untag": _Stage(image_options.OPTIONS, ImageRequest.parse),
+    "image_cleanup_policy": _Stage(policy_options.OPTIONS, Policy.parse),
 }
 
 

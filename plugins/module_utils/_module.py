@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
+    from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+
 
 @contextlib.contextmanager
 def clear_failures(module: AnsibleModule) -> Iterator[None]:
@@ -48,10 +50,11 @@ def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:
     return [result for registered in module.params["after"] for result in registered.get("results") or [registered]]
 
 
-def finish(module: AnsibleModule, result: dict[str, t.Any], warnings: list[str]) -> None:
-    """Leave with the result: as a failure if it says so."""
-    for warning in warnings:
-        module.warn(warning)
-    if result.get("failed"):
-        module.fail_json(**{key: value for key, value in result.items() if key != "failed"})
-    module.exit_json(**result)
+def finish(module: AnsibleModule, report: Report) -> None:
+    """Leave with the result: as a failure if it says so. Each warning begins with the host, which Ansible leaves out."""
+    host = (report.result.get("engine") or {}).get("host") or ""
+    for warning in report.warnings:
+        module.warn(f"{host}: {warning}" if host else warning)
+    if report.result.get("failed"):
+        module.fail_json(**{key: value for key, value in report.result.items() if key != "failed"})
+    module.exit_json(**report.result)

@@ -277,52 +277,21 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import carry_out
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
-    STATES,
-    Request,
-    plan_containers,
-    undated,
-)
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.read import (
-    read_containers,
-    read_finish_times,
-)
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.options import OPTIONS
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.stage import Stage
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
 
-OPTIONS = {
-    "names": {"type": "list", "elements": "str", "aliases": ["name"]},
-    "images": {"type": "list", "elements": "str"},
-    "labels": {"type": "list", "elements": "str"},
-    "states": {"type": "list", "elements": "str", "choices": list(STATES)},
-    "older_than": {"type": "str"},
-    "stop_timeout": {"type": "int"},
-    "kill": {"type": "bool", "default": False},
-    "volumes": {"type": "bool", "default": False},
-    "commit_to": {"type": "str"},
-    "orchestrated": {"type": "bool", "default": False},
-    "after": RESULT["after"],
-    "details": RESULT["details"],
-}
-
 
 def main() -> None:
-    """Wire the request, the snapshot, the plan, its outcome and the report together."""
-    module = AnsibleModule(argument_spec=merge(CONNECTION, SELECTION, OPTIONS), supports_check_mode=True)
-    now = time.time()
+    """Read the options before the Engine, run the stage and leave with its result."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        request = Request.parse(module.params)
+        stage = Stage.parse(module.params)
         engine = Engine(connect(module.params))
-        snapshot = after_results(read_containers(engine, request.needs_images), earlier_results(module))
-        finished = read_finish_times(engine, undated(snapshot, request, now))
-        plan = plan_containers(snapshot, request, now, finished)
-        outcome = carry_out(plan, engine, module.check_mode)
-        finish(module, report(outcome, module.params["details"]), warnings(outcome))
+        finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 
 
 if __name__ == "__main__":

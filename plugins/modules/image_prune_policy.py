@@ -527,96 +527,21 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
-    foretold_bytes,
-    gather,
-    measure,
-    measure_after,
-)
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
-    AGE_BY,
-    NEWEST_BY,
-    ORDERS,
-    UNRECOVERABLE,
-    Policy,
-)
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
-    load,
-    read_if_there,
-    remember,
-)
-
-PATTERNS = {
-    "patterns": {"type": "list", "elements": "str"},
-    "use_regex": {"type": "bool"},
-    "labels": {"type": "list", "elements": "str"},
-}
-REMOVE = {
-    "dangling": {"type": "bool", "default": False},
-    "all_unused": {"type": "bool", "default": False},
-    "before": {"type": "str"},
-    "since": {"type": "str"},
-}
-KEEP = {
-    "newest": {"type": "int"},
-    "newest_by": {"type": "str", "choices": list(NEWEST_BY), "default": "created"},
-    "younger_than": {"type": "str"},
-    "age_by": {"type": "str", "choices": list(AGE_BY), "default": "created"},
-    "unknown_age": {"type": "bool", "default": True},
-    "unrecoverable": {"type": "str", "choices": list(UNRECOVERABLE), "default": "never"},
-}
-TARGET = {
-    "total_size": {"type": "str"},
-    "disk_used_above": {"type": "float"},
-    "disk_used_below": {"type": "float"},
-    "order": {"type": "str", "choices": list(ORDERS), "default": "oldest"},
-}
-GUARD = {
-    "max_images": {"type": "int"},
-    "max_percent": {"type": "float"},
-    "min_per_repository": {"type": "int"},
-}
-OPTIONS = {
-    "remove": {"type": "dict", "required": True, "options": merge(REMOVE, PATTERNS)},
-    "keep": {"type": "dict", "options": merge(KEEP, PATTERNS)},
-    "target": {"type": "dict", "options": TARGET},
-    "guard": {"type": "dict", "options": GUARD},
-    "use_regex": {"type": "bool", "default": False},
-    "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
-}
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.stage import Stage
 
 
 def main() -> None:
-    """Wire the policy, the snapshot, the evidence, the plan, its outcome and the report together."""
-    module = AnsibleModule(argument_spec=merge(CONNECTION, RESULT, OPTIONS), supports_check_mode=True)
-    host, usage_file = module.params["docker_host"], module.params["usage_file"]
-    layers, details, check_mode = module.params["layers"], module.params["details"], module.check_mode
-    now = time.time()
+    """Read the options before the Engine, run the stage and leave with its result."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        policy = Policy.parse(module.params)
+        stage = Stage.parse(module.params)
         engine = Engine(connect(module.params))
-        present, earlier = engine.read(policy.engine_filters, layers, "remove"), earlier_results(module)
-        snapshot = after_results(present, earlier)
-        before = measure(engine, policy, host).after(foretold_bytes(present, earlier))
-        record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
-        evidence = gather(engine, snapshot, policy, before, record, now)
-        archive = Archive.at(module.params["archive_dir"], engine)
-        plan = plan_policy(snapshot, policy, evidence)
-        outcome = carry_out(plan, engine, check_mode, archive)
-        after = measure_after(engine, policy, host, before, plan.freed, check_mode)
-        trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
-        result = policy_report(outcome, policy, now, before, after, details, layers)
-        notices = [text for text in (notice, trouble if policy.needs_use else None) if text]
-        finish(module, result, policy_warnings(outcome, result) + notices)
+        finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 
 
 if __name__ == "__main__":

@@ -276,39 +276,21 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, RESULT, SELECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report, warnings
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.options import OPTIONS
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.stage import Stage
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
-
-OPTIONS = {
-    "names": {"type": "list", "elements": "str", "aliases": ["name"]},
-    "filters": {"type": "dict"},
-    "untag_only": {"type": "bool", "default": False},
-    "on_conflict": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
-    "force": {"type": "bool", "default": False},
-    "prune_parents": {"type": "bool", "default": True},
-}
 
 
 def main() -> None:
-    """Wire the request, the snapshot, the plan, its outcome and the report together."""
-    module = AnsibleModule(argument_spec=merge(CONNECTION, SELECTION, RESULT, OPTIONS), supports_check_mode=True)
-    layers, details = module.params["layers"], module.params["details"]
+    """Read the options before the Engine, run the stage and leave with its result."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        request = Request.parse(module.params)
+        stage = Stage.parse(module.params)
         engine = Engine(connect(module.params))
-        snapshot = after_results(engine.read(request.engine_filters, layers), earlier_results(module))
-        archive = Archive.at(module.params["archive_dir"], engine)
-        plan = plan_removal(snapshot, request, time.time())
-        outcome = carry_out(plan, engine, module.check_mode, archive)
-        finish(module, report(outcome, details, layers), warnings(outcome))
+        finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 
 
 if __name__ == "__main__":

@@ -229,6 +229,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import read_if_there
+from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read import read_moments, read_usage
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
 
@@ -251,7 +252,7 @@ def main() -> None:
         told = notices(snapshot, file_system, engine_told=disk_usage is not None or not module.params["totals"])
         told += [trouble] if trouble else []
         usage = usage_report(snapshot, disk_usage, moments, file_system, record, time.time())
-        finish(module, {**usage, "notices": told, "check_mode": module.check_mode}, told)
+        finish(module, Report({**usage, "notices": told, "check_mode": module.check_mode}, told))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The options of C(container_remove) beyond the connection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT, SELECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import STATES
+
+OPTIONS: dict[str, t.Any] = merge(
+    SELECTION,
+    {
+        "names": {"type": "list", "elements": "str", "aliases": ["name"]},
+        "images": {"type": "list", "elements": "str"},
+        "labels": {"type": "list", "elements": "str"},
+        "states": {"type": "list", "elements": "str", "choices": list(STATES)},
+        "older_than": {"type": "str"},
+        "stop_timeout": {"type": "int"},
+        "kill": {"type": "bool", "default": False},
+        "volumes": {"type": "bool", "default": False},
+        "commit_to": {"type": "str"},
+        "orchestrated": {"type": "bool", "default": False},
+        "after": RESULT["after"],
+        "details": RESULT["details"],
+    },
+)

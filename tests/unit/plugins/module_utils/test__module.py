@@ -1,0 +1,62 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+
+
+class Ended(Exception):
+    pass
+
+
+class FakeModule:
+    def __init__(self) -> None:
+        self.warned: list = []
+        self.left: tuple = ()
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+    def exit_json(self, **result: object) -> None:
+        self.left = ("exit", result)
+        raise Ended
+
+    def fail_json(self, **result: object) -> None:
+        self.left = ("fail", result)
+        raise Ended
+
+
+ENDS = [
+    # situation, result, warnings, how the module leaves
+    (
+        "a warning begins with the host",
+        {"engine": {"host": "web-3"}, "changed": True},
+        ["web-3: the disk is full"],
+        ("exit", {"engine": {"host": "web-3"}, "changed": True}),
+    ),
+    (
+        "an Engine that does not know its host",
+        {"engine": {"host": ""}},
+        ["the disk is full"],
+        ("exit", {"engine": {"host": ""}}),
+    ),
+    (
+        "a failure says no more that it is one",
+        {"engine": None, "failed": True, "msg": "no"},
+        ["the disk is full"],
+        ("fail", {"engine": None, "msg": "no"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("result", "warned", "left"), [row[1:] for row in ENDS], ids=[row[0] for row in ENDS])
+def test_finish(result, warned, left) -> None:
+    module = FakeModule()
+    with pytest.raises(Ended):
+        finish(module, Report(result, ["the disk is full"]))
+    assert (module.warned, module.left) == (warned, left)
