@@ -132,6 +132,8 @@ class Snapshot:
     containers: tuple[Container, ...] = ()
     matched_by_engine: t.Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     build_cache: BuildCache | None = None
+    #: What rooms above compute once from this snapshot, by type; a replaced snapshot begins with none.
+    derived: dict[type, t.Any] = dataclasses.field(default_factory=dict, init=False, compare=False, repr=False)
 
     @functools.cached_property
     def parents(self) -> frozenset[str]:

@@ -174,7 +174,7 @@ class Simulation:
     def _mounted(self, effect: Effect) -> Conflict | None:
         """The Engine minds image mounts only for some requests; an image that a container mounts stays for all."""
         for image_id in effect.gone:
-            mounters = self.store.mounters(image_id)
+            mounters = self.store.uses.mounters(image_id)
             if mounters:
                 return Conflict(MOUNTED, forceable=True, containers=mounters)
         return None

@@ -24,8 +24,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     unselected,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import mounters_by_image
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import least_total
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
 
 if t.TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _why_it_stays(names: set[str], kept: Verdict | None) -> str:
 
 
 def _images(snapshot: Snapshot, verdicts: Mapping[str, Verdict], details: str) -> list[dict[str, t.Any]]:
-    users = users_by_image(snapshot)
+    uses = uses_of(snapshot)
     return [
         {
             "id": image.id,
@@ -161,7 +161,7 @@ def _images(snapshot: Snapshot, verdicts: Mapping[str, Verdict], details: str) -
             "rule": verdict.rule,
             "size": image.size,
             "created": created(image),
-            "containers": [container_facts(container) for container in users.get(image.id, ())],
+            "containers": [container_facts(container) for container in uses.known(image.id)],
         }
         for image, verdict in ((image, verdicts[image.id]) for image in snapshot.images)
         if details == "all" or verdict.action != KEPT
@@ -171,19 +171,6 @@ def _images(snapshot: Snapshot, verdicts: Mapping[str, Verdict], details: str) -
 def created(image: Image) -> str | None:
     """When an image was created, or ``None`` where its date is that of a reproducible build."""
     return format_time(image.created) if is_credible(image.created) else None
-
-
-def users_by_image(snapshot: Snapshot) -> dict[str, list[Container]]:
-    """The containers made from each image and those that mount it, by name."""
-    users: dict[str, dict[str, Container]] = {}
-    for container in snapshot.containers:
-        users.setdefault(container.image_id, {})[container.id] = container
-    for image_id, containers in mounters_by_image(snapshot).items():
-        users.setdefault(image_id, {}).update((container.id, container) for container in containers)
-    return {
-        image_id: sorted(found.values(), key=lambda container: (container.name, container.id))
-        for image_id, found in users.items()
-    }
 
 
 def _conflicts(outcome: Outcome) -> list[dict[str, t.Any]]:

@@ -12,7 +12,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import UNKNOWN_MOUNT, mounters_by_image
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
 
 if t.TYPE_CHECKING:
@@ -58,14 +58,13 @@ def seen_in_use(snapshot: Snapshot, active: Mapping[str, float | None], now: flo
 
     To mount an image is to use it. ``active`` holds the newest of start and finish by container ID, as far as it was asked.
     """
-    uses = [(container.image_id, container) for container in snapshot.containers]
-    for image_id, containers in mounters_by_image(snapshot).items():
-        uses += [(image_id, container) for container in containers if image_id != UNKNOWN_MOUNT]
+    uses = uses_of(snapshot)
     used: dict[str, float] = {}
-    for image_id, container in uses:
-        time = now if container.is_running else _newest(container.created, active.get(container.id))
-        if time is not None:
-            used[image_id] = max(time, used.get(image_id, time))
+    for image_id in {**uses.made_from, **uses.mounting}:
+        for container in uses.known(image_id):
+            time = now if container.is_running else _newest(container.created, active.get(container.id))
+            if time is not None:
+                used[image_id] = max(time, used.get(image_id, time))
     return used
 
 

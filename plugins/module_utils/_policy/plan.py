@@ -33,8 +33,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.protect
     UNRECOVERABLE,
     Protection,
     Reason,
+    named_uses,
     protect,
-    uses_of,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     LARGEST,
@@ -127,7 +127,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
-    uses = uses_of(snapshot)
+    uses = named_uses(snapshot)
     protection = protect(snapshot, policy, evidence, uses)
     wanted = select(snapshot, policy, protection, uses)
     ordered = order(snapshot, policy.target, evidence)
@@ -139,7 +139,7 @@ def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
 
 def images_to_verify(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> list[Image]:
     """The images that a registry must be asked for: those of which something goes unless it has them no more."""
-    uses = uses_of(snapshot)
+    uses = named_uses(snapshot)
     wanted = select(snapshot, policy, protect(snapshot, policy, evidence, uses), uses)
     return [image for image in snapshot.images if image.id in wanted and wanted[image.id].candidates]
 

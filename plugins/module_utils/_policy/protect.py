@@ -22,7 +22,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
     VERSION,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import UNKNOWN_MOUNT, mounters_by_image
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 from ansible_collections.imagewarden.docker.plugins.module_utils._versions import parse_version
 
@@ -98,19 +98,18 @@ def protect(snapshot: Snapshot, policy: Policy, evidence: Evidence, uses: Mappin
     return protection
 
 
-def uses_of(snapshot: Snapshot) -> dict[str, Use]:
-    """Which images are in use, by containers in any state and by image mounts."""
-    images = {image.id: image for image in snapshot.images}
-    names: dict[str, list[tuple[Container, str]]] = {}
-    for container in snapshot.containers:
-        names.setdefault(container.image_id, []).append((container, container.image))
-    for image_id, containers in mounters_by_image(snapshot).items():
-        # Whose image nobody can tell could be any image's.
-        for mounted in images if image_id == UNKNOWN_MOUNT else [image_id]:
-            for container in containers:
-                sources = container.mounted_images if image_id != UNKNOWN_MOUNT else ("",)
-                names.setdefault(mounted, []).extend((container, source) for source in sources)
-    return {image_id: _use(images[image_id], found) for image_id, found in names.items() if image_id in images}
+def named_uses(snapshot: Snapshot) -> dict[str, Use]:
+    """Which images are in use, by containers in any state and by image mounts, and by which of their names."""
+    uses = uses_of(snapshot)
+    # An unknown mount may be of any image, and by any name.
+    anywhere = [(container, "") for container in uses.unknown_mounts]
+    found = {}
+    for image in snapshot.images:
+        names = [(container, container.image) for container in uses.made_from.get(image.id, ())]
+        names += [(c, source) for c in uses.mounting.get(image.id, ()) for source in c.mounted_images]
+        if names or anywhere:
+            found[image.id] = _use(image, names + anywhere)
+    return found
 
 
 def _use(image: Image, names: Sequence[tuple[Container, str]]) -> Use:

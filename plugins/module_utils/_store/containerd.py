@@ -55,10 +55,10 @@ class ContainerdStore(StoreModel):
         if named is None:
             # A digest that only this repository's tags stand for: all of them go.
             return self._delete_all(image, records, force, True, prune_parents)
-        users = self.holders(image.id)
+        users = self.uses.holders(image.id)
         if users and not force:
             return Conflict(USED, forceable=True, containers=users)
-        if users and not self.is_surely_held(image.id):
+        if users and not self.uses.is_surely_held(image.id):
             # The Engine knows, and would delete the image or keep it: nobody can foretell which.
             return Conflict(PERHAPS_MOUNTED, forceable=False, containers=users)
         if users:
@@ -70,10 +70,10 @@ class ContainerdStore(StoreModel):
         self, image: StoredImage, records: list[_Record], force: bool, one_name: bool, prune: bool
     ) -> Effect | Conflict:
         """``one_name`` lifts the conflict for several references, and with it the care for children that hangs on it."""
-        running = self.running_users(image.id)
+        running = self.uses.running(image.id)
         if running:
             return Conflict(USED_BY_RUNNING, forceable=False, containers=running)
-        stopped = self.users(image.id)
+        stopped = self.uses.made_from.get(image.id, ())
         if stopped and not force:
             return Conflict(USED_BY_STOPPED, forceable=True, containers=stopped)
         minds_references = not (force or one_name)
@@ -104,7 +104,7 @@ class ContainerdStore(StoreModel):
         deleted = []
         for parent in chain:
             # The Engine looks at the first record of a parent only.
-            if not _records(parent)[0].is_dangling or len(records) > 1 or self.users(parent.id):
+            if not _records(parent)[0].is_dangling or len(records) > 1 or parent.id in self.uses.made_from:
                 break
             deleted.append(parent.id)
         return deleted

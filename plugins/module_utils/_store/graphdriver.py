@@ -37,7 +37,7 @@ class GraphdriverStore(StoreModel):
         return self._by_reference(image, removal.reference, force, prune_parents)
 
     def _by_reference(self, image: StoredImage, target: Reference, force: bool, prune: bool) -> Effect | Conflict:
-        users = () if force else self.holders(image.id)
+        users = () if force else self.uses.holders(image.id)
         if users and is_single(image.references):
             return Conflict(USED, forceable=True, containers=users)
         dropped = [target]
@@ -68,14 +68,14 @@ class GraphdriverStore(StoreModel):
         children = self.children.get(image_id)
         if children:
             return Conflict(HAS_CHILDREN, forceable=False, children=tuple(sorted(children)))
-        running = self.running_users(image_id)
+        running = self.uses.running(image_id)
         if running:
             return Conflict(USED_BY_RUNNING, forceable=False, containers=running)
         if force:
             return None
         if has_references:
             return Conflict(SEVERAL_REFERENCES, forceable=True)
-        stopped = self.users(image_id)
+        stopped = self.uses.made_from.get(image_id, ())
         if stopped:
             return Conflict(USED_BY_STOPPED, forceable=True, containers=stopped)
         return None
@@ -86,7 +86,7 @@ class GraphdriverStore(StoreModel):
         child, parent = image, self.images.get(image.parent)
         while prune and parent is not None:
             others = self.children.get(parent.id, set()) - {child.id}
-            if others or parent.references or self.users(parent.id):
+            if others or parent.references or parent.id in self.uses.made_from:
                 break
             deleted.append(parent.id)
             child, parent = parent, self.images.get(parent.parent)

@@ -16,7 +16,7 @@ import hashlib
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import mounters_by_image
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,13 +111,13 @@ class SpaceLedger:
                 # Its image is gone, and its layers are not: overlay2 tells them by their folders.
                 held.append(tuple(by_folder[folder] for folder in container.layer_folders if folder in by_folder))
                 knows_all = knows_all and bool(container.layer_folders)
-        mounters = mounters_by_image(snapshot)
-        for image_id, containers in mounters.items():
+        uses = uses_of(snapshot)
+        for image_id, containers in uses.mounting.items():
             held += [self._chains.get(image_id, ())] * len(containers)
         for chains in held:
             for chain in chains:
                 self._holders[chain] = self._holders.get(chain, 0) + 1
-        return knows_all and not mounters
+        return knows_all and not uses.has_mounts
 
     def _least(self, image: Image) -> int:
         """The bytes that only this image holds, by the Engine's listing; none where a container holds them too."""

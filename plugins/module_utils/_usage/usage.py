@@ -16,10 +16,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.report i
     created,
     engine_facts,
     human_size,
-    users_by_image,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import is_dangling
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import seen_in_use
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:
@@ -56,11 +56,11 @@ def usage_report(
     now: float,
 ) -> dict[str, t.Any]:
     """The result of C(image_usage_info), the largest image first."""
-    users = users_by_image(snapshot)
+    uses = uses_of(snapshot)
     used = _last_used(snapshot, moments, record, now)
     shared = disk_usage.shared if disk_usage is not None else {}
     images = [
-        _image(image, snapshot, users.get(image.id, []), shared, moments.tagged.get(image.id), used.get(image.id))
+        _image(image, snapshot, uses.known(image.id), shared, moments.tagged.get(image.id), used.get(image.id))
         for image in sorted(snapshot.images, key=lambda image: (-image.size, image.id))
     ]
     totals = None if disk_usage is None else _totals(disk_usage)
@@ -110,7 +110,7 @@ def storage_notices(engine: EngineFacts) -> list[str]:
 def _image(
     image: Image,
     snapshot: Snapshot,
-    users: list[Container],
+    users: Sequence[Container],
     shared_sizes: Mapping[str, int],
     tagged: float | None,
     used: float | None,

@@ -7,93 +7,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import (
-    UNKNOWN_MOUNT,
-    Removal,
-    StoreModel,
-    mounters_by_image,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Removal
 
-from ..builders import container, digest_reference, image, image_id, snapshot
-
-IMAGES = [image("abc1", "app:1", "app:latest"), image("abc2", "other:1"), image("bcd", "cafe:latest")]
-
-MOUNTS = [
-    ("by a tag", "app:1", image_id("abc1")),
-    ("by a name without a tag", "app", image_id("abc1")),
-    ("by its whole ID", image_id("abc2"), image_id("abc2")),
-    ("by its short ID", "bcd", image_id("bcd")),
-    ("by a short ID with its algorithm", "sha256:bcd0", image_id("bcd")),
-    ("by a short ID that stands for two", "abc", UNKNOWN_MOUNT),
-    ("by a name that is gone", "gone:1", UNKNOWN_MOUNT),
-    ("by an ID that is gone", image_id("ff"), UNKNOWN_MOUNT),
-    ("by what is no reference", "Not A Reference", UNKNOWN_MOUNT),
-    ("by nothing", "", UNKNOWN_MOUNT),
-]
-
-
-@pytest.mark.parametrize(("source", "expected"), [row[1:] for row in MOUNTS], ids=[row[0] for row in MOUNTS])
-def test_an_image_mount(source, expected):
-    mounter = container("m", of="abc2", mounted_images=(source,))
-    assert mounters_by_image(snapshot(*IMAGES, container("other", of="abc2"), mounter)) == {expected: [mounter]}
-
-
-NAMED_TWICE = [*IMAGES, image("abd", digest_reference("app", "abd")), image("e1", "aaa:1"), image("e2", "app2:1")]
-
-DATED_MOUNTS = [
-    ("whose name moved, perhaps", "app:1", {"moved_mounts": {"app:1"}}, [UNKNOWN_MOUNT]),
-    ("of another name that moved", "app:1", {"moved_mounts": {"other:1"}}, [image_id("abc1")]),
-    ("by a name without a date", "app:1", {"undated_mounts": {"app:1"}}, [image_id("abc1"), image_id("abd")]),
-    ("by an ID, which never moves", "bcd", {"moved_mounts": {"bcd"}, "undated_mounts": {"bcd"}}, [image_id("bcd")]),
-    (
-        "by a digest, which never moves",
-        digest_reference("app", "abd"),
-        {"moved_mounts": {digest_reference("app", "abd")}},
-        [image_id("abd")],
-    ),
-    ("by a name that is gone, without a date", "gone:1", {"undated_mounts": {"gone:1"}}, [UNKNOWN_MOUNT]),
-]
-
-
-@pytest.mark.parametrize(
-    ("source", "dates", "expected"), [row[1:] for row in DATED_MOUNTS], ids=[row[0] for row in DATED_MOUNTS]
-)
-def test_an_image_mount_counts_for_every_image_that_its_name_may_have_stood_for(source, dates, expected):
-    mounter = container("m", of="abc2", mounted_images=(source,), **dates)
-    assert mounters_by_image(snapshot(*NAMED_TWICE, mounter)) == {mounted: [mounter] for mounted in expected}
-
-
-def test_without_mounts_nothing_is_looked_up():
-    assert mounters_by_image(snapshot(*IMAGES, container("c", of="abc1"))) == {}
-
-
-def test_a_mount_that_cannot_be_told_counts_for_every_image():
-    mounter = container("m", of="abc2", mounted_images=("gone:1", "app:1"))
-    model = StoreModel(snapshot(*IMAGES, mounter))
-    assert model.holders(image_id("bcd")) == (mounter,)
-    assert model.holders(image_id("abc2")) == (mounter,)
-
-
-def test_mounters_are_the_running_ones_first_then_by_name():
-    made = [
-        container("b", of="abc2", mounted_images=("bcd",)),
-        container("z", of="abc2", state="running", mounted_images=("bcd",)),
-        container("a", of="abc2", mounted_images=("bcd",)),
-    ]
-    assert [c.name for c in StoreModel(snapshot(*IMAGES, *made)).mounters(image_id("bcd"))] == ["z", "a", "b"]
-
-
-def test_users_are_the_running_ones_first_then_by_name():
-    made = [
-        container("b", of="bcd"),
-        container("a", of="bcd"),
-        container("z", of="bcd", state="paused"),
-        container("other", of="abc1"),
-    ]
-    model = StoreModel(snapshot(*IMAGES, *made))
-    assert [user.name for user in model.users(image_id("bcd"))] == ["z", "a", "b"]
-    assert [user.name for user in model.running_users(image_id("bcd"))] == ["z"]
-
+from ..builders import image_id
 
 ADDRESSES = [
     ("by reference", Removal(image_id("a1"), Reference.parse("docker.io/library/app:1")), "app:1"),
@@ -105,27 +21,3 @@ ADDRESSES = [
 @pytest.mark.parametrize(("removal", "expected"), [row[1:] for row in ADDRESSES], ids=[row[0] for row in ADDRESSES])
 def test_a_removal_is_addressed_explicitly(removal, expected):
     assert removal.address == expected
-
-
-def test_a_mount_that_may_be_of_two_images_is_counted_once():
-    mounter = container("m", of="abc2", mounted_images=("gone:1", "bcd"))
-    assert StoreModel(snapshot(*IMAGES, mounter)).mounters(image_id("bcd")) == (mounter,)
-
-
-HELD = [
-    ("by nothing", {"of": "bcd"}, False),
-    ("by a container", {"of": "abc1"}, True),
-    ("by a mount", {"of": "bcd", "mounted_images": ("app:1",)}, True),
-    ("by a mount of what cannot be told", {"of": "bcd", "mounted_images": ("gone:1",)}, False),
-    (
-        "by a mount without a date",
-        {"of": "bcd", "mounted_images": ("app:1",), "undated_mounts": {"app:1"}},
-        False,
-    ),
-]
-
-
-@pytest.mark.parametrize(("fields", "expected"), [row[1:] for row in HELD], ids=[row[0] for row in HELD])
-def test_an_image_is_surely_held(fields, expected):
-    model = StoreModel(snapshot(*IMAGES, container("m", **fields)))
-    assert model.is_surely_held(image_id("abc1")) is expected
