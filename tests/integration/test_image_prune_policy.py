@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import random
 import textwrap
 import time
 from pathlib import Path
@@ -19,11 +18,9 @@ from docker import APIClient
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy import engine as measuring
 from ansible_collections.imagewarden.docker.plugins.modules import image_prune_policy
-from tests.integration.campaign_policy import run_session
 from tests.integration.engine_state import EngineState
 from tests.integration.image_task import FORETOLD, all_of
 from tests.integration.module_run import run_module
-from tests.integration.random_states import publish_images
 from tests.lab import published, state
 from tests.lab.private_engine import PrivateEngine
 
@@ -475,23 +472,6 @@ def test_every_image_of_a_host_has_a_reason(task, client):
         ("ci/app:pr-1",): ("deleted", "remove.patterns: ci/*:pr-*"),
     }
     assert all(entry["reason"] for entry in result["images"])
-
-
-# Random policies: a short run of the campaign
-
-SEED = 4
-SESSIONS = 2
-
-
-@pytest.fixture(scope="module", name="digests")
-def fixture_digests(registry):
-    return publish_images(registry, random.Random(f"{SEED}/registry"))
-
-
-@pytest.mark.parametrize("session", range(SESSIONS))
-def test_check_mode_of_random_policies_is_the_run(engine, digests, session):
-    wrong = [str(case) for case in run_session(engine, SEED, session, digests) if case.differences]
-    assert not wrong, "\n\n".join(wrong)
 
 
 # The worked policies of the guide, each on a host that it is made for

@@ -13,8 +13,8 @@ import random
 
 import pytest
 
-from tests.integration.chain import run_round
-from tests.integration.random_states import publish_images
+from tests.campaign import chains
+from tests.campaign.harness import digests_of
 from tests.integration.role_run import foretell_and_run, run_playbook, stage_differences
 from tests.lab import state
 from tests.lab.fixtures import selected_engines
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.engine
 pytest_plugins = ["tests.lab.fixtures"]
 
 EVERY_STATE = ["created", "running", "paused", "restarting", "exited", "dead"]
-#: Rounds of the chain campaign in a usual run of the tests, each one a case on every Engine.
+#: Sessions of the chain campaign in a usual run of the tests, each one a case on every Engine.
 ROUNDS = int(os.environ.get("IMAGEWARDEN_CHAIN_ROUNDS", "2"))
 
 
@@ -394,7 +394,7 @@ def test_options_of_the_connection_come_from_module_defaults_too(engines, tmp_pa
 def test_random_chains_are_foretold(lab, registry):
     made = [lab.engine(name) for name in sorted(selected_engines())]
     seed = random.SystemRandom().randrange(10_000)
-    digests = publish_images(registry, random.Random(f"{seed}/registry"))
+    digests = digests_of(registry, seed)
     for number in range(ROUNDS):
-        wrong = [str(case) for case in run_round(made, seed, number, digests) if case.differences]
+        wrong = chains.CAMPAIGN.wrong(made, seed, number, digests)
         assert not wrong, "\n".join(wrong)

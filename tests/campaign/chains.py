@@ -4,72 +4,39 @@
 
 """The chain campaign: random states and random variables of the role, check mode against the real run, stage by stage.
 
-A round is one case on each engine, in two plays of one C(ansible-playbook): first the whole role in check mode, through a
-proxy that writes down what it sends, and then for real.
-
-    python -m tests.integration.chain --seed 1 --count 200
-    python -m tests.integration.chain --seed 1 --round 17 --engines e26-containerd
-
-With --direct, the modules of the chain run in this process as the role's tasks call them, without C(ansible-playbook):
-many times as fast, for large counts.
+A session is one case on each engine, in two plays of one C(ansible-playbook): first the whole role in check mode, through a
+proxy that writes down what it sends, and then for real. With --direct, the modules of the chain run in this process as the
+role's tasks call them, without C(ansible-playbook): many times as fast, for large counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
-import random
 import sys
 import tempfile
-import time
 import typing as t
 from pathlib import Path
 
 # Makes the collection importable.
 import conftest  # noqa: F401  pylint: disable=unused-import
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import host_summary
+from tests.campaign.harness import Campaign, Case, main, situation
+from tests.campaign.requests import PATTERNS, random_request
 from tests.integration.engine_state import EngineState
 from tests.integration.module_run import run_module
-from tests.integration.random_requests import PATTERNS, random_request
-from tests.integration.random_states import StateMaker, publish_images
 from tests.integration.role_run import foretell_and_run, stage_differences
-from tests.lab.engines import ENGINE_NAMES
-from tests.lab.lab import Lab
 from tests.lab.proxy import RecordingProxy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import random
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.lab.engine import Engine
 
+    #: Summaries of the role by host, in check mode and for real.
+    Summaries = tuple[dict[str, dict[str, t.Any]], dict[str, dict[str, t.Any]]]
+
 _STATES = ("created", "running", "paused", "exited")
-
-
-class Case(t.NamedTuple):
-    """One state and the role's variables for it, and every difference that was found."""
-
-    engine: str
-    seed: int
-    round: int
-    variables: dict[str, t.Any]
-    differences: tuple[str, ...]
-    summary: str
-    history: tuple[str, ...]
-    before: str
-
-    def __str__(self) -> str:
-        lines = [
-            f"round {self.round} on {self.engine}, seed {self.seed}: {self.summary}",
-            f"  replay: python -m tests.integration.chain --seed {self.seed} --round {self.round} --engines {self.engine}",
-            "  the state was made by:",
-            *(f"    {step}" for step in self.history),
-            "  the state:",
-            *(f"    {line}" for line in self.before.splitlines()),
-            f"  the variables: {json.dumps(self.variables)}",
-            *(f"  DIFFERENCE {difference}" for difference in self.differences),
-        ]
-        return "\n".join(lines)
 
 
 def random_variables(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
@@ -154,33 +121,47 @@ def chain_in_process(variables: Mapping[str, t.Any], docker_host: str, check: bo
     return host_summary([results])
 
 
-def _in_processes(hosts: Mapping[str, dict[str, t.Any]]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+def _by_playbook(hosts: dict[str, dict[str, t.Any]], directory: Path) -> Summaries:
+    return foretell_and_run(hosts, directory)
+
+
+def _in_process(hosts: dict[str, dict[str, t.Any]], directory: Path) -> Summaries:
     def both(name: str) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         variables = hosts[name]
-        foretold = chain_in_process(variables, variables["foretold_through"]["docker_host"], check=True)
-        return foretold, chain_in_process(variables, variables["image_cleanup_docker"]["docker_host"], check=False)
+        predicted = chain_in_process(variables, variables["foretold_through"]["docker_host"], check=True)
+        return predicted, chain_in_process(variables, variables["image_cleanup_docker"]["docker_host"], check=False)
 
     done = {name: both(name) for name in hosts}
     return {name: pair[0] for name, pair in done.items()}, {name: pair[1] for name, pair in done.items()}
 
 
-def run_round(
-    engines: Sequence[Engine], seed: int, number: int, digests: Mapping[str, str], direct: bool = False
-) -> list[Case]:
-    """One case on each of the engines."""
+def run_session(engines: Sequence[Engine], seed: int, session: int, digests: Mapping[str, str]) -> Iterator[Case]:
+    """One case on each of the engines, by the role itself."""
+    return _run_session(_by_playbook, engines, seed, session, digests)
+
+
+def run_direct(engines: Sequence[Engine], seed: int, session: int, digests: Mapping[str, str]) -> Iterator[Case]:
+    """The same cases without C(ansible-playbook)."""
+    return _run_session(_in_process, engines, seed, session, digests)
+
+
+def _run_session(
+    predict_and_run: Callable[[dict[str, dict[str, t.Any]], Path], Summaries],
+    engines: Sequence[Engine],
+    seed: int,
+    session: int,
+    digests: Mapping[str, str],
+) -> Iterator[Case]:
     with contextlib.ExitStack() as held:
-        for engine in sorted(engines, key=lambda engine: engine.name):
-            held.enter_context(engine.exclusive())
         directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="imagewarden-chain-")))
         makers, states, hosts, proxies = {}, {}, {}, {}
-        for engine in engines:
-            choose = random.Random(f"{seed}/{number}/{engine.store}/{engine.version}")
-            engine.reset()
-            makers[engine.name] = StateMaker(engine, choose, digests)
-            makers[engine.name].make(choose.randint(6, 14))
+        # In one order, so that two runs do not wait for each other.
+        for engine in sorted(engines, key=lambda engine: engine.name):
+            found = held.enter_context(situation(engine, seed, session, digests, things=(6, 14)))
+            makers[engine.name] = found.maker
             states[engine.name] = EngineState.read(engine.client)
             proxies[engine.name] = held.enter_context(RecordingProxy(engine.socket))
-            variables = random_variables(choose, states[engine.name])
+            variables = random_variables(found.choose, states[engine.name])
             if variables["image_cleanup_policy"]:
                 variables["image_cleanup_policy"]["usage_file"] = str(directory / f"{engine.name}-usage.json")
             hosts[engine.name] = {
@@ -188,91 +169,36 @@ def run_round(
                 "image_cleanup_docker": {"docker_host": engine.docker_host},
                 "foretold_through": {"docker_host": proxies[engine.name].docker_host},
             }
-        foretold, real = _in_processes(hosts) if direct else foretell_and_run(hosts, directory)
-        return [
-            Case(
-                engine.name,
-                seed,
-                number,
-                {key: value for key, value in hosts[engine.name].items() if key.startswith("image_cleanup_")},
-                tuple(
-                    _differences(
-                        foretold[engine.name], real[engine.name], states[engine.name], engine, proxies[engine.name]
-                    )
-                ),
-                real[engine.name]["summary"],
-                tuple(makers[engine.name].history),
-                str(states[engine.name]),
-            )
-            for engine in engines
-        ]
+        predicted, real = predict_and_run(hosts, directory)
+        for engine in engines:
+            name = engine.name
+            differences = _differences(predicted[name], real[name], states[name], engine, proxies[name])
+            asked = {key: value for key, value in hosts[name].items() if key.startswith("image_cleanup_")}
+            marks = () if real[name]["summary"] == "nothing to do" else ("that changed or refused something",)
+            history = tuple(makers[name].history)
+            yield Case(name, session, 0, asked, tuple(differences), marks, history, str(states[name]))
 
 
 def _differences(
-    foretold: dict[str, t.Any], real: dict[str, t.Any], before: EngineState, engine: Engine, proxy: RecordingProxy
+    predicted: dict[str, t.Any], real: dict[str, t.Any], before: EngineState, engine: Engine, proxy: RecordingProxy
 ) -> list[str]:
     found = [f"check mode sent {method} {path}" for method, path in proxy.writes]
-    found += stage_differences(foretold, real)
+    found += stage_differences(predicted, real)
     after = EngineState.read(engine.client)
     stages = [stage for stage in real["engines"][0]["stages"].values() if stage]
     said = {image_id for stage in stages for image_id in stage.get("deleted", [])}
     made = {row["image_id"] for stage in stages for row in stage.get("committed", [])}
-    gone = set(before.images) - set(after.images)
-    if gone != said - made:
-        found.append(f"the stages say that {sorted(said - made)} are deleted, gone is {sorted(gone)}")
+    removed_images = set(before.images) - set(after.images)
+    if removed_images != said - made:
+        found.append(f"the stages say that {sorted(said - made)} are deleted, removed are {sorted(removed_images)}")
     removed = {row["id"] for stage in stages for row in stage.get("containers", []) if row["action"] == "removed"}
     if set(before.containers) - set(after.containers) != removed:
         found.append(f"the stages say that {sorted(removed)} are removed, left is {sorted(after.containers)}")
     return found
 
 
-def campaign(
-    seed: int, count: int, engines: Sequence[str], direct: bool = False, say: t.Callable[[str], None] = print
-) -> list[Case]:
-    """Run the campaign; returns every case."""
-    lab = Lab()
-    digests = publish_images(lab.registry, random.Random(f"{seed}/registry"))
-    held = [lab.engine(name) for name in engines]
-    cases: list[Case] = []
-    for number in range(-(-count // len(held))):
-        made = run_round(held, seed, number, digests, direct)
-        for case in made:
-            if case.differences:
-                say(str(case))
-        cases += made
-        say(f"{len(cases)} of {count} cases, {sum(1 for case in cases if case.differences)} with differences")
-    return cases
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=t.cast("str", __doc__).partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=200, help="how many cases over all engines")
-    parser.add_argument("--round", type=int, help="replay one round of that seed")
-    parser.add_argument("--engines", default=",".join(ENGINE_NAMES))
-    parser.add_argument(
-        "--direct", action="store_true", help="the role's modules in this process, without ansible-playbook"
-    )
-    options = parser.parse_args()
-    engines = options.engines.split(",")
-    started = time.monotonic()
-    if options.round is None:
-        cases = campaign(options.seed, options.count, engines, options.direct)
-    else:
-        lab = Lab()
-        digests = publish_images(lab.registry, random.Random(f"{options.seed}/registry"))
-        cases = run_round([lab.engine(name) for name in engines], options.seed, options.round, digests, options.direct)
-        for case in cases:
-            print(case)
-    wrong = sum(1 for case in cases if case.differences)
-    acting = sum(1 for case in cases if case.summary != "nothing to do")
-    print(
-        f"seed {options.seed}: {len(cases)} cases, {wrong} with differences, {acting} that changed or refused something, ",
-        end="",
-    )
-    print(f"{time.monotonic() - started:.0f} s")
-    return 1 if wrong else 0
-
+CAMPAIGN = Campaign("chains", run_session, cases=1, together=True)
+DIRECT = Campaign("chains --direct", run_direct, cases=1)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(CAMPAIGN, direct=DIRECT))
