@@ -15,19 +15,27 @@ author:
   - imagewarden contributors (@imagewarden)
 description:
   - Removes containers from a Docker Engine, as C(docker rm) and C(docker container prune) do, with a check mode that
-    foretells exactly which ones. Containers hold the images that they were made from, so this comes before removing images.
+    predicts exactly which ones. Containers hold the images that they were made from, so this comes before removing images.
   - A running container is stopped and removed only when O(states) names its state.
   - Every container is addressed by its whole ID and looked at again right before it is touched. One that was started,
     renamed or run again meanwhile is skipped and reported.
-  - A container that is not there is no error, because the state asked for holds.
+  - Several containers are stopped and removed at a time. One that cannot be removed does not stop the others; the task
+    then fails at the end, and the result lists what was done.
+  - When the answer to a request is lost, broken or an error, the Engine is asked what happened, and the result reports that.
+    When the Engine itself does not answer, for example because it is restarted, the task waits up to 60 seconds for it,
+    looks at each container again, and continues.
+  - A missing container is not an error.
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes
 options:
   names:
     description:
-      - Containers by name, by long ID, or by short ID of six or more hex digits. A name wins over a short ID.
-      - A short ID that stands for several containers is an error that lists them.
+      - Containers by name, by long ID, or by short ID of any length. They are found as the Engine finds them, a name first.
+      - A short ID that several containers have is an error that lists them.
+      - When no container has a name such as V(db) or V(cafe), which could be the beginning of an ID, the container whose ID
+        begins so is found. This is a warning.
+      - A container that is named here, and that is kept because O(states) does not include its state, is a conflict; see O(on_conflict).
     type: list
     elements: str
     aliases: [name]
@@ -51,8 +59,8 @@ options:
   images:
     description:
       - Select the containers of these images or of their descendants, as the Engine's filter C(ancestor) does.
-      - Every form that C(docker rmi) takes will do, and an ID also when the image itself is gone. A name without a tag and a
-        digest means the tag V(latest).
+      - Every form that C(docker rmi) takes is accepted, and an ID also when the image itself was removed. A name without a
+        tag and a digest means the tag V(latest).
       - An entry with C(*), C(?) or C([) is a glob over references, such as V(ci/*:pr-*).
     type: list
     elements: str
@@ -61,31 +69,53 @@ options:
       - Select the containers that have all of these labels. Each is C(key) or C(key=value).
     type: list
     elements: str
+    aliases: [all_labels]
+  exclude_labels:
+    description:
+      - Containers that have any of these labels are never removed, whatever else selects them. Each is C(key) or C(key=value).
+    type: list
+    elements: str
+    default: []
   states:
     description:
-      - Only containers in one of these states are removed.
+      - Only containers in one of these states are removed. V(any) is short for all of them.
       - If it is not set, these are V(created), V(exited) and V(dead).
       - A container that is V(running), V(paused) or V(restarting) is stopped first. A paused one gets its signal, and is
         then resumed by the Engine to act on it.
     type: list
     elements: str
-    choices: [created, running, paused, restarting, removing, exited, dead]
+    choices: [any, created, running, paused, restarting, removing, exited, dead]
+  on_conflict:
+    description:
+      - What to do when O(names) names a container that is kept because of its state, such as a running one.
+    type: str
+    choices:
+      fail: Remove nothing, and fail with the remedy for each of these containers.
+      skip: Keep these containers, list them in RV(conflicts), and remove the rest.
+    default: fail
   older_than:
     description:
       - Only containers are removed that finished before this, or that were created before this if they run or never ran.
       - A duration such as V(24h) or V(7d), or a timestamp such as V(2020-07-07T00:00:00Z).
       - This costs one request for each container that is selected, is not running, and was created before this.
+      - A container that the Engine cannot inspect is kept, because when it finished is not known.
     type: str
   stop_timeout:
     description:
       - Seconds that a container has to stop after its stop signal, before the Engine kills it. V(0) kills it at once.
-      - If it is not set, the container's own configuration says it, or else the Engine's default of 10 seconds.
+      - If it is not set, the container's own configuration decides, or else the Engine's default, which is 10 seconds unless
+        the daemon's C(default-stop-timeout) says otherwise. The task waits for a container as long as it may take.
     type: int
   kill:
     description:
       - Kill running containers instead of stopping them, as C(docker rm --force) does.
     type: bool
     default: false
+  kill_signal:
+    description:
+      - With O(kill=true), send this signal first, such as V(SIGINT), V(HUP) or V(15). A container that still runs after
+        O(stop_timeout), or after the time that its own configuration says, or after 10 seconds, is killed by its removal.
+    type: str
   volumes:
     description:
       - Remove the anonymous volumes of the containers too. Named volumes are never removed.
@@ -100,8 +130,22 @@ options:
     type: str
   orchestrated:
     description:
-      - Remove the containers of an orchestrator too, known by labels of Swarm tasks and of Kubernetes.
+      - Remove the containers of an orchestrator too. Docker Swarm, Kubernetes, Nomad and Amazon ECS are known by the labels
+        of their containers.
       - Otherwise they are kept, because their orchestrator would only start them again.
+    type: bool
+    default: false
+  parallel:
+    description:
+      - How many containers are committed, stopped and removed at a time. The default is the Docker CLI's. V(1) removes one
+        after the other.
+      - Over SSH, the task uses no more than 8 connections at a time.
+    type: int
+    default: 50
+  sizes:
+    description:
+      - Also return the size of each container's writable layer, and in RV(space_reclaimed) what removing them frees.
+      - The Engine measures every container of the host for this, which can take minutes.
     type: bool
     default: false
   after:
@@ -122,17 +166,28 @@ options:
       all: Every container of the host.
     default: changes
 notes:
-  - O(names) and O(patterns) add up. Of what they select, only those go that match O(images), O(labels), O(states) and
-    O(older_than) too, as far as these are given. At least one of the six is required.
+  - O(names) and O(patterns) add up. Of what they select, only those are removed that match O(images), O(labels), O(states)
+    and O(older_than) too, as far as these are given. At least one of the six is required.
 seealso:
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.image_prune_policy
   - name: docker container rm
-    description: The command that this module stands for.
+    description: The command that this module replaces.
     link: https://docs.docker.com/reference/cli/docker/container/rm/
 """
 
 EXAMPLES = r"""
+- name: Remove two containers, but leave alone what runs
+  imagewarden.docker.container_remove:
+    names: [batch, report]
+    on_conflict: skip
+
+- name: Remove what is not running, except what a label protects, and report the bytes
+  imagewarden.docker.container_remove:
+    states: [created, exited, dead]
+    exclude_labels: [com.example.keep, stage=production]
+    sizes: true
+
 - name: Remove every container that is not running, as docker container prune does
   imagewarden.docker.container_remove:
     states: [created, exited, dead]
@@ -145,8 +200,16 @@ EXAMPLES = r"""
 - name: Stop and remove two containers, whatever they are doing
   imagewarden.docker.container_remove:
     names: [web, worker]
-    states: [created, running, paused, restarting, exited, dead]
+    states: [any]
     stop_timeout: 30
+
+- name: Ask a service to end in its own way, and kill it after 20 seconds
+  imagewarden.docker.container_remove:
+    name: service
+    states: [any]
+    kill: true
+    kill_signal: SIGINT
+    stop_timeout: 20
 
 - name: Free an image of its containers, and then remove it
   imagewarden.docker.container_remove:
@@ -162,11 +225,11 @@ EXAMPLES = r"""
 - name: Remove the containers of a pipeline at once, with their anonymous volumes
   imagewarden.docker.container_remove:
     labels: [ci.pipeline]
-    states: [created, running, paused, exited, dead]
+    states: [any]
     kill: true
     volumes: true
 
-- name: Keep a copy of a container that is to go
+- name: Keep a copy of a container before it is removed
   imagewarden.docker.container_remove:
     name: legacy-app
     commit_to: attic
@@ -221,6 +284,32 @@ absent:
   type: list
   elements: str
   sample: [worker-old]
+conflicts:
+  description: The containers that O(names) names and that are kept because of their state, by name.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: dict
+  contains:
+    target:
+      description: The name or ID as it was given.
+      type: str
+      sample: web
+    reason:
+      description: Why it is kept.
+      type: str
+      sample: it is running, which states does not include
+    container:
+      description: The container, with C(name), C(id) (12 digits) and C(state).
+      type: dict
+      sample: {name: web, id: 4c01db0b339c, state: running}
+    forceable:
+      description: Always V(false). It is there because the conflicts of M(imagewarden.docker.image_remove) have it.
+      type: bool
+      sample: false
+    remedy:
+      description: What can be done about it.
+      type: str
+      sample: "set states: [any] or add running to states (it is stopped first), or remove it from names"
 containers:
   description: The containers that the task selects, by name, each with what became of it and why; with O(details=all) every container of the host.
   returned: always, unless the task failed before planning
@@ -247,9 +336,14 @@ containers:
       description: The state before the task.
       type: str
       sample: exited
+    size:
+      description: The bytes of its writable layer. V(null) without O(sizes=true), or if the Engine does not report it.
+      type: int
+      sample: 1204
     action:
       description:
-        - V(removed), V(kept) because an option keeps it or nothing selects it, or V(skipped) because it could not be removed.
+        - V(removed), V(kept) because an option keeps it or nothing selects it, or V(skipped) because of a conflict or because
+          it could not be removed.
       type: str
       choices: [removed, kept, skipped]
       sample: removed
@@ -261,6 +355,18 @@ containers:
       description: The option that decided.
       type: str
       sample: "names: web"
+space_reclaimed:
+  description:
+    - The bytes of the writable layers of the containers that were removed. V(null) without O(sizes=true).
+    - Volumes and log files are not counted.
+  returned: always, unless the task failed before planning
+  type: int
+  sample: 1204
+space_exact:
+  description: Whether RV(space_reclaimed) is exact. It is not if a container was running, or if the Engine does not report its size.
+  returned: always, unless the task failed before planning
+  type: bool
+  sample: true
 engine:
   description: Which Engine answered, with C(version), C(api_version), C(store), C(driver) and C(host).
   returned: always, unless the task failed before planning

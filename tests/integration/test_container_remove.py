@@ -18,7 +18,19 @@ pytestmark = pytest.mark.engine
 pytest_plugins = ["tests.lab.fixtures"]
 
 ALL = ["created", "running", "paused", "restarting", "exited", "dead"]
-COMPARED = ("failed", "changed", "removed", "stopped", "absent", "containers", "diff", "summary")
+COMPARED = (
+    "failed",
+    "changed",
+    "removed",
+    "stopped",
+    "absent",
+    "conflicts",
+    "containers",
+    "space_reclaimed",
+    "space_exact",
+    "diff",
+    "summary",
+)
 #: Ends with code 3 when it is asked to.
 OBEDIENT = ("/bin/busybox", "sh", "-c", "trap 'exit 3' TERM; while :; do /bin/busybox sleep 0.05; done")
 #: Does not end when it is asked to.
@@ -66,7 +78,7 @@ def test_states_decide(task, fresh_engine):
     assert result["stopped"] == []
     assert names(fresh_engine) == ["paused", "restarting", "running"]
     kept = {row["name"]: row["reason"] for row in result["containers"] if row["action"] == "kept"}
-    assert kept["paused"] == "it is paused, which states does not name"
+    assert kept["paused"] == "it is paused, which states does not include"
 
 
 def test_every_state_goes_when_asked(task, fresh_engine):
@@ -170,7 +182,7 @@ def test_age_counts_from_the_finish(task, fresh_engine):
     client.stop("late")
     result = task(older_than="3s")
     assert result["removed"] == ["early", "never"]
-    assert {row["name"]: row["reason"] for row in result["containers"]}.get("late", "").startswith("it was finished")
+    assert {row["name"]: row["reason"] for row in result["containers"]}.get("late", "").startswith("it finished")
     assert names(fresh_engine) == ["late"]
 
 
@@ -243,7 +255,7 @@ RACES = [
     # situation, state, what happens right before the run touches it, action, part of the reason, what is left
     ("it is started", "exited", lambda client, one: client.start(one), "skipped", "exited, and is running", ["one"]),
     ("it is renamed", "exited", lambda client, one: client.rename(one, "new"), "skipped", "renamed to new", ["new"]),
-    ("it vanishes", "exited", lambda client, one: client.remove_container(one), "skipped", "already gone", []),
+    ("it vanishes", "exited", lambda client, one: client.remove_container(one), "skipped", "already removed", []),
     ("it exits", "running", lambda client, one: client.stop(one, 0), "removed", "", []),
     ("it is paused", "running", lambda client, one: client.pause(one), "skipped", "running, and is paused", ["one"]),
 ]
@@ -313,7 +325,7 @@ def test_an_ambiguous_id_is_refused_before_anything_is_removed(fresh_engine, rec
     proxy.answer("GET", "/containers/json", 200, [*listed, {**listed[0], "Id": one[:32] + "0" * 32, "Names": ["/two"]}])
     result = run_module("container_remove", {"docker_host": proxy.docker_host, "names": [one[:12]]})
     assert result["failed"] is True
-    assert f"'{one[:12]}' is an ambiguous container ID; it stands for one" in result["msg"]
+    assert f"names: '{one[:12]}' is an ambiguous container ID: it can be one" in result["msg"]
     assert not proxy.writes
 
 

@@ -23,6 +23,8 @@ from tests.lab import state
 pytestmark = pytest.mark.engine
 pytest_plugins = ["tests.lab.fixtures"]
 
+ENDS_AT_SIGINT = ("/bin/busybox", "sh", "-c", "trap exit INT; while :; do /bin/busybox sleep 0.05; done")
+
 
 def of_module(name):
     return yaml.safe_load(importlib.import_module(f"{MODULES}.{name}").EXAMPLES)
@@ -55,10 +57,13 @@ def test_the_examples_of_container_remove(fresh_engine, tmp_path):
     client = fresh_engine.client
     state.import_image(client, "app:1")
     state.import_image(client, "redis:alpine")
-    state.container(client, "app:1", "exited", name="db-old")
-    state.container(client, "app:1", "created", name="never-run")
+    for name in ("batch", "scratch"):
+        state.container(client, "app:1", "exited", name=name)
+    state.container(client, "app:1", "exited", name="db-old", labels={"stage": "production"})
+    state.container(client, "app:1", "created", name="never-run", labels={"com.example.keep": "yes"})
+    state.container(client, "app:1", "running", name="service", command=ENDS_AT_SIGINT)
     state.container(client, "redis:alpine", "running", name="cache")
-    for name in ("live", "web", "worker"):
+    for name in ("live", "report", "web", "worker"):
         state.container(client, "app:1", "running", name=name)
     of_pipeline = {"labels": {"ci.pipeline": "7"}, "anonymous_volumes": ["/data"]}
     state.container(client, "app:1", "paused", name="job", **of_pipeline)
@@ -69,14 +74,14 @@ def test_the_examples_of_container_remove(fresh_engine, tmp_path):
         # The last task of the chain knows, in check mode too, that the containers are gone.
         assert printed.count("changed: [host]") == len(examples) - 1, printed
         if check:
-            assert len(containers(fresh_engine)) == 7
-    assert containers(fresh_engine) == ["live"]
+            assert len(containers(fresh_engine)) == 11
+    assert containers(fresh_engine) == ["live", "report"]
     assert images(fresh_engine) == ["app"]
     assert not client.volumes()["Volumes"]
 
     state.container(client, "app:1", "exited", name="legacy-app")
     run_tasks(fresh_engine, tmp_path, [copy])
-    assert containers(fresh_engine) == ["live"]
+    assert containers(fresh_engine) == ["live", "report"]
     assert images(fresh_engine) == ["app", "attic/legacy-app"]
 
 

@@ -171,8 +171,7 @@ def build_cache(client: t.Any) -> list[dict[str, t.Any]]:
     deadline = time.monotonic() + 10
     while True:
         try:
-            # Engine 29 leaves an empty list out.
-            return list(client.df().get("BuildCache") or [])
+            return list(client.df()["BuildCache"] or [])
         except NotFound:
             # Docker 28 with the containerd store trips over snapshots that go away while it adds up.
             if time.monotonic() > deadline:

@@ -11,21 +11,30 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT, SELECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import STATES
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import (
+    ANY_STATE,
+    PARALLEL,
+    STATES,
+)
 
 OPTIONS: dict[str, t.Any] = merge(
     SELECTION,
     {
         "names": {"type": "list", "elements": "str", "aliases": ["name"]},
         "images": {"type": "list", "elements": "str"},
-        "labels": {"type": "list", "elements": "str"},
-        "states": {"type": "list", "elements": "str", "choices": list(STATES)},
+        "labels": {"type": "list", "elements": "str", "aliases": ["all_labels"]},
+        "exclude_labels": {"type": "list", "elements": "str", "default": []},
+        "states": {"type": "list", "elements": "str", "choices": [ANY_STATE, *STATES]},
+        "on_conflict": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
         "older_than": {"type": "str"},
         "stop_timeout": {"type": "int"},
         "kill": {"type": "bool", "default": False},
+        "kill_signal": {"type": "str"},
         "volumes": {"type": "bool", "default": False},
         "commit_to": {"type": "str"},
         "orchestrated": {"type": "bool", "default": False},
+        "parallel": {"type": "int", "default": PARALLEL},
+        "sizes": {"type": "bool", "default": False},
         "after": RESULT["after"],
         "details": RESULT["details"],
     },

@@ -4,7 +4,7 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""What a task of ``container_remove`` asks for, and the plan that it means on a snapshot. No I/O, no clock."""
+"""The plan that a task of ``container_remove`` means on a snapshot. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -13,112 +13,93 @@ import datetime
 import re
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import (
+    ANY_STATE,
+    ImageChoice,
+    Request,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER, RUNNING_STATES
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import KEPT, NOT_SELECTED, SKIPPED, Verdict
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import (
-    Finder,
-    LabelMatch,
-    parse_all,
-    parse_patterns,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Finder, parse_all
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
     Pattern,
     Reference,
     id_prefix,
-    is_image_id,
     short_id,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._times import Moment
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container, Snapshot
 
-#: Every state of ``State.Status`` (``daemon/container/state.go``).
-STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
-DEFAULT_STATES = ("created", "exited", "dead")
-
-#: Labels by which an orchestrator knows its containers: it would only start them again.
-ORCHESTRATOR_LABELS = ("com.docker.swarm.task", "io.kubernetes.")
+#: What becomes of a container.
+REMOVED = "removed"
+KEPT = "kept"
+SKIPPED = "skipped"
 
 #: States in which the Engine refuses to commit (``daemon/commit.go``).
 _UNCOMMITTABLE = frozenset(["dead", "removing"])
 #: States that began with the end of a run.
 _FINISHED = frozenset(["exited", "dead", "removing"])
+#: The state of a container that is on its way out already: nobody needs to ask for it.
+_LEAVING = "removing"
 
-# Shorter ones are too likely to be a name, such as "db1", whose container is gone already.
-_CONTAINER_ID_RE = re.compile(r"[0-9a-f]{6,64}\Z")
-_NAME_RE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
-_GLOB_SIGNS = frozenset("*?[\\")
-
-
-class ImageChoice(t.NamedTuple):
-    """One entry of the option ``images``: a pattern, or else a name or an ID."""
-
-    text: str
-    pattern: Pattern | None
-
-    @classmethod
-    def parse(cls, text: str) -> ImageChoice:
-        """Raises ``ValueError`` with the input quoted."""
-        text = text.strip()
-        if _GLOB_SIGNS & set(text):
-            return cls(text, Pattern.glob(text))
-        if id_prefix(text) is None and not is_image_id(text):
-            Reference.parse(text)
-        return cls(text, None)
+_ID_RE = re.compile(r"[0-9a-f]{1,64}\Z")
+#: As many digits as the Engine prints: fewer can be a name, such as "db", whose container was removed already.
+_PRINTED_DIGITS = 12
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """A parsed task of ``container_remove``. A selector is ``None`` when its option was not given."""
+class Orchestrator(t.NamedTuple):
+    """What starts containers again, and how the labels of its containers begin."""
 
-    names: tuple[str, ...] | None = None
-    patterns: tuple[Pattern, ...] | None = None
-    excludes: tuple[Pattern, ...] = ()
-    images: tuple[ImageChoice, ...] | None = None
-    labels: tuple[LabelMatch, ...] | None = None
-    states: tuple[str, ...] = DEFAULT_STATES
-    older_than: Moment | None = None
-    kill: bool = False
-    stop_timeout: int | None = None
-    volumes: bool = False
-    commit_to: str | None = None
-    orchestrated: bool = False
+    name: str
+    prefix: str
+
+
+ORCHESTRATORS = (
+    Orchestrator("Docker Swarm", "com.docker.swarm.task"),
+    Orchestrator("Kubernetes", "io.kubernetes."),
+    Orchestrator("Nomad", "com.hashicorp.nomad."),
+    Orchestrator("Amazon ECS", "com.amazonaws.ecs."),
+)
+
+
+class Rule(t.NamedTuple):
+    """An option that decided, and the part of it that did."""
+
+    option: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.detail}" if self.detail else self.option
+
+
+class Verdict(t.NamedTuple):
+    """What becomes of a container, by which rules, and why. Without a rule nothing selects it."""
+
+    action: str
+    rules: tuple[Rule, ...]
+    reason: str
 
     @property
-    def needs_images(self) -> bool:
-        """Whether the plan depends on the images of the host."""
-        return self.images is not None or self.commit_to is not None
+    def rule(self) -> str:
+        """The rules as results show them."""
+        return shown(self.rules) or "none"
 
-    @classmethod
-    def parse(cls, params: Mapping[str, t.Any]) -> Request:
-        """Read module parameters. Raises :class:`InvalidRequest` with the input quoted."""
-        selectors = ("names", "patterns", "images", "labels", "states", "older_than")
-        if all(params.get(option) is None for option in selectors):
-            raise InvalidRequest(f"nothing selects a container: give at least one of {', '.join(selectors)}")
-        use_regex = bool(params.get("use_regex"))
-        stop_timeout = params.get("stop_timeout")
-        if stop_timeout is not None and stop_timeout < 0:
-            raise InvalidRequest(f"stop_timeout: {stop_timeout} is less than 0")
-        older_than = params.get("older_than")
-        states = params.get("states")
-        return cls(
-            names=_optional(params.get("names"), lambda values: parse_all("names", _name, values)),
-            patterns=_optional(params.get("patterns"), lambda values: parse_patterns("patterns", values, use_regex)),
-            excludes=parse_patterns("excludes", params.get("excludes") or (), use_regex),
-            images=_optional(params.get("images"), lambda values: parse_all("images", ImageChoice.parse, values)),
-            labels=_optional(params.get("labels"), _labels),
-            states=DEFAULT_STATES if states is None else tuple(states),
-            older_than=None if older_than is None else parse_all("older_than", Moment.parse, [str(older_than)])[0],
-            kill=bool(params.get("kill")),
-            stop_timeout=stop_timeout,
-            volumes=bool(params.get("volumes")),
-            commit_to=_repository(params.get("commit_to")),
-            orchestrated=bool(params.get("orchestrated")),
-        )
+
+class Selection(t.NamedTuple):
+    """The containers that a request means, each ID with the rules that select it, and the names that are not there.
+
+    ``guessed`` are the containers that a name found only as the beginning of their ID, with that name.
+    """
+
+    rules: t.Mapping[str, tuple[Rule, ...]]
+    absent: tuple[str, ...]
+    guessed: tuple[tuple[str, Container], ...] = ()
+
+
+_NOTHING = Selection({}, ())
 
 
 class Step(t.NamedTuple):
@@ -129,36 +110,58 @@ class Step(t.NamedTuple):
     """
 
     container: Container
-    rule: str
+    rules: tuple[Rule, ...]
     stop: bool = False
     finished: float | None = None
     commit: Reference | None = None
+
+
+class Conflict(t.NamedTuple):
+    """A container that the task names, and that stays because of its state."""
+
+    target: str
+    container: Container
+
+    @property
+    def reason(self) -> str:
+        """What stands in the way."""
+        return f"it is {self.container.state}, which states does not include"
+
+    @property
+    def remedy(self) -> str:
+        """What an operator can do about it."""
+        stops = " (it is stopped first)" if self.container.is_running else ""
+        return f"set states: [{ANY_STATE}] or add {self.container.state} to states{stops}, or remove it from names"
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What a task of ``container_remove`` will do. Feeds check mode, the real run, the diff and the report alike.
 
-    ``verdicts`` are those of the containers that stay, by ID.
+    ``verdicts`` are those of the containers that stay, by ID. ``refusal`` is why nothing is done at all.
     """
 
     snapshot: Snapshot
+    request: Request
     steps: tuple[Step, ...] = ()
     verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
-    absent: tuple[str, ...] = ()
+    selection: Selection = _NOTHING
+    conflicts: tuple[Conflict, ...] = ()
+    refusal: str = ""
     now: float = 0.0
-    states: tuple[str, ...] = DEFAULT_STATES
-    kill: bool = False
-    stop_timeout: int | None = None
-    volumes: bool = False
+
+
+def shown(rules: Iterable[Rule]) -> str:
+    """Rules as results show them."""
+    return "; ".join(map(str, rules))
 
 
 def undated(snapshot: Snapshot, request: Request, now: float) -> tuple[str, ...]:
-    """The IDs of the containers whose age decides and is not in the listing: only an inspection tells when they finished."""
+    """The IDs of the containers whose age decides and is not in the listing: only an inspection shows when they finished."""
     if request.older_than is None:
         return ()
     limit = request.older_than.at(now)
-    rules, _absent = select(snapshot, request)
+    rules = select(snapshot, request).rules
     return tuple(
         container.id
         for container in snapshot.containers
@@ -172,90 +175,130 @@ def undated(snapshot: Snapshot, request: Request, now: float) -> tuple[str, ...]
 def plan_containers(
     snapshot: Snapshot, request: Request, now: float, finished: Mapping[str, float | None] | None = None
 ) -> Plan:
-    """The plan of a task. ``finished`` tells when the containers of :func:`undated` did, or that they never ran.
+    """The plan of a task.
 
-    Raises :class:`InvalidRequest` for an ambiguous short ID.
+    ``finished`` has when the containers of :func:`undated` finished, or ``None`` for one that never ran; of those that it
+    does not have, it is not known. Raises :class:`InvalidRequest` for an ambiguous short ID.
     """
-    rules, absent = select(snapshot, request)
+    finished = finished or {}
+    selection = select(snapshot, request)
     steps: list[Step] = []
     verdicts: dict[str, Verdict] = {}
+    conflicts: list[Conflict] = []
     tags = _Tags(request.commit_to, now)
     for container in sorted(snapshot.containers, key=lambda container: (container.name, container.id)):
-        if container.id not in rules:
-            verdicts[container.id] = Verdict(KEPT, NOT_SELECTED, "none")
+        rules = selection.rules.get(container.id)
+        if rules is None:
+            verdicts[container.id] = Verdict(KEPT, (), "nothing selects it")
             continue
-        verdict = _verdict(container, request, snapshot) or _too_young(container, request, now, finished or {})
+        verdict = _verdict(container, request, snapshot) or _too_young(container, request, now, finished)
         if verdict is not None:
+            conflict = _conflict(container, rules, verdict)
+            if conflict is not None:
+                conflicts.append(conflict)
+                verdict = verdict._replace(action=SKIPPED)
             verdicts[container.id] = verdict
             continue
         steps.append(
             Step(
                 container,
-                rules[container.id],
+                rules,
                 stop=container.is_running,
-                finished=(finished or {}).get(container.id),
+                finished=finished.get(container.id),
                 commit=tags.reference(container),
             )
         )
-    return Plan(
-        snapshot,
-        tuple(steps),
-        verdicts,
-        absent,
-        now=now,
-        states=request.states,
-        kill=request.kill,
-        stop_timeout=request.stop_timeout,
-        volumes=request.volumes,
+    plan = Plan(snapshot, request, tuple(steps), verdicts, selection, tuple(conflicts), now=now)
+    return _refuse(plan) if conflicts and not request.skip_conflicts else plan
+
+
+def _conflict(container: Container, rules: Sequence[Rule], verdict: Verdict) -> Conflict | None:
+    """The conflict of a container that the task names, and that only its state keeps."""
+    named = next((rule.detail for rule in rules if rule.option == "names"), None)
+    by_state = verdict.rules == (Rule("states"),) and container.state != _LEAVING
+    return Conflict(named, container) if named is not None and by_state else None
+
+
+def _refuse(plan: Plan) -> Plan:
+    """The same plan with nothing done."""
+    reason = "nothing was removed, because the task was refused"
+    held_back = {step.container.id: Verdict(KEPT, step.rules, reason) for step in plan.steps}
+    return dataclasses.replace(
+        plan, steps=(), verdicts={**plan.verdicts, **held_back}, refusal=_refusal(plan.conflicts)
     )
 
 
-def select(snapshot: Snapshot, request: Request) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The containers that a request means, each ID with the rule that selects it, and the names that are not there.
+def _refusal(conflicts: Sequence[Conflict]) -> str:
+    listed = "; ".join(
+        f"{conflict.target}: container {conflict.container.name} ({short_id(conflict.container.id)}):"
+        f" {conflict.reason}; {conflict.remedy}"
+        for conflict in conflicts[:10]
+    )
+    more = f"; and {len(conflicts) - 10} more" if len(conflicts) > 10 else ""
+    noun = "container that names asks for stays" if len(conflicts) == 1 else "containers that names asks for stay"
+    return (
+        f"nothing was removed, because {len(conflicts)} {noun}: {listed}{more}."
+        " Or set on_conflict: skip to remove the rest"
+    )
 
-    States and age are no part of this: a container that only they spare is told with that reason, unless nothing else
+
+def select(snapshot: Snapshot, request: Request) -> Selection:
+    """The containers that a request means.
+
+    States and age are no part of this: a container that only they spare is reported with that reason, unless nothing else
     was given. Raises :class:`InvalidRequest` for an ambiguous short ID.
     """
     absent: list[str] = []
-    named = _by_name(snapshot.containers, request, absent)
-    of_images = _by_image(snapshot, request, absent)
-    asked_by_state = named is None and of_images is None and request.labels is None
-    rules: dict[str, str] = {}
-    for container in snapshot.containers:
-        parts = []
-        for found in (named, of_images):
-            if found is not None:
-                parts.append(found.get(container.id))
-        if request.labels is not None:
-            matches = all(label.matches(container.labels) for label in request.labels)
-            parts.append(f"labels: {', '.join(map(str, request.labels))}" if matches else None)
-        if asked_by_state:
-            parts.append(f"states: {container.state}" if container.state in request.states else None)
-        if all(part is not None for part in parts):
-            rules[container.id] = "; ".join(str(part) for part in parts)
-    return rules, tuple(dict.fromkeys(absent))
+    guessed: dict[str, Container] = {}
+    selectors = [
+        selector
+        for selector in (
+            _by_name(snapshot.containers, request, absent, guessed),
+            _by_image(snapshot, request, absent),
+            _by_label(snapshot.containers, request),
+        )
+        if selector is not None
+    ] or [_by_state(snapshot.containers, request)]
+    rules = {
+        container.id: tuple(selector[container.id] for selector in selectors)
+        for container in snapshot.containers
+        if all(container.id in selector for selector in selectors)
+    }
+    return Selection(rules, tuple(dict.fromkeys(absent)), tuple(guessed.items()))
 
 
-def is_orchestrated(container: Container) -> bool:
-    """Whether an orchestrator keeps this container."""
-    return any(label.startswith(ORCHESTRATOR_LABELS) for label in container.labels)
+def _orchestrator(container: Container) -> tuple[Orchestrator, str] | None:
+    """What keeps this container, and the label that says so."""
+    return next(
+        (
+            (orchestrator, label)
+            for label in container.labels
+            for orchestrator in ORCHESTRATORS
+            if label.startswith(orchestrator.prefix)
+        ),
+        None,
+    )
 
 
-def _by_name(containers: Sequence[Container], request: Request, absent: list[str]) -> dict[str, str] | None:
+def _by_name(
+    containers: Sequence[Container], request: Request, absent: list[str], guessed: dict[str, Container]
+) -> dict[str, Rule] | None:
     if request.names is None and request.patterns is None:
         return None
-    found: dict[str, str] = {}
+    found: dict[str, Rule] = {}
     by_name = {container.name: container for container in containers if container.name}
     for name in request.names or ():
         match = _find(name, containers, by_name)
         if match is None:
             absent.append(name)
-        else:
-            found.setdefault(match.id, f"names: {name}")
+            continue
+        found.setdefault(match.id, Rule("names", name))
+        if match.name != name and len(name) < _PRINTED_DIGITS:
+            guessed[name] = match
     for container in containers:
         pattern = _first_match(request.patterns or (), container.name)
         if pattern is not None:
-            found.setdefault(container.id, f"patterns: {pattern.text}")
+            found.setdefault(container.id, Rule("patterns", pattern.text))
     return found
 
 
@@ -266,16 +309,16 @@ def _find(name: str, containers: Sequence[Container], by_name: Mapping[str, Cont
         return whole
     if name in by_name:
         return by_name[name]
-    if _CONTAINER_ID_RE.match(name) is None:
+    if _ID_RE.match(name) is None:
         return None
     begun = [container for container in containers if container.id.startswith(name)]
     if len(begun) > 1:
         listed = ", ".join(f"{c.name} ({short_id(c.id)})" for c in sorted(begun, key=lambda c: (c.name, c.id)))
-        raise InvalidRequest(f"{name!r} is an ambiguous container ID; it stands for {listed}")
+        raise InvalidRequest(f"names: {name!r} is an ambiguous container ID: it can be {listed}")
     return begun[0] if begun else None
 
 
-def _by_image(snapshot: Snapshot, request: Request, absent: list[str]) -> dict[str, str] | None:
+def _by_image(snapshot: Snapshot, request: Request, absent: list[str]) -> dict[str, Rule] | None:
     """The containers of the images asked for and of their descendants, as the Engine's filter ``ancestor`` finds them."""
     if request.images is None:
         return None
@@ -284,15 +327,15 @@ def _by_image(snapshot: Snapshot, request: Request, absent: list[str]) -> dict[s
         if image.parent:
             children.setdefault(image.parent, []).append(image.id)
     finder = Finder(snapshot)
-    rules: dict[str, str] = {}
+    rules: dict[str, Rule] = {}
     for choice in request.images:
         roots = _image_ids(choice, snapshot, finder)
         if not roots and choice.pattern is None:
             absent.append(choice.text)
         for image_id in roots:
-            rules.setdefault(image_id, f"images: {choice.text}")
+            rules.setdefault(image_id, Rule("images", choice.text))
         for image_id in _descendants(roots, children):
-            rules.setdefault(image_id, f"images: a descendant of {choice.text}")
+            rules.setdefault(image_id, Rule("images", f"a descendant of {choice.text}"))
     return {c.id: rules[c.image_id] for c in snapshot.containers if c.image_id in rules}
 
 
@@ -303,13 +346,13 @@ def _image_ids(choice: ImageChoice, snapshot: Snapshot, finder: Finder) -> list[
     removal = finder.find(choice.text)
     if removal is not None:
         return [removal.image_id]
-    # The image itself may be gone, by force; its containers still tell its ID.
+    # The image itself may have been removed, by force; its containers still have its ID.
     prefix = id_prefix(choice.text)
-    gone = {c.image_id for c in snapshot.containers if prefix and c.image_id.startswith(f"sha256:{prefix}")}
-    if len(gone) > 1:
-        listed = ", ".join(short_id(image_id) for image_id in sorted(gone))
-        raise InvalidRequest(f"images: {choice.text!r} is an ambiguous image ID; it stands for {listed}")
-    return list(gone)
+    lost = {c.image_id for c in snapshot.containers if prefix and c.image_id.startswith(f"sha256:{prefix}")}
+    if len(lost) > 1:
+        listed = ", ".join(short_id(image_id) for image_id in sorted(lost))
+        raise InvalidRequest(f"images: {choice.text!r} is an ambiguous image ID: it can be {listed}")
+    return list(lost)
 
 
 def _descendants(roots: Iterable[str], children: Mapping[str, Sequence[str]]) -> list[str]:
@@ -321,6 +364,18 @@ def _descendants(roots: Iterable[str], children: Mapping[str, Sequence[str]]) ->
                 found[child] = None
                 todo.append(child)
     return list(found)
+
+
+def _by_label(containers: Sequence[Container], request: Request) -> dict[str, Rule] | None:
+    if request.labels is None:
+        return None
+    rule = Rule("labels", ", ".join(map(str, request.labels)))
+    labels = request.labels
+    return {c.id: rule for c in containers if all(label.matches(c.labels) for label in labels)}
+
+
+def _by_state(containers: Sequence[Container], request: Request) -> dict[str, Rule]:
+    return {c.id: Rule("states", c.state) for c in containers if c.state in request.states}
 
 
 def _first_match(patterns: Iterable[Pattern], name: str) -> Pattern | None:
@@ -337,17 +392,22 @@ def _verdict(container: Container, request: Request, snapshot: Snapshot) -> Verd
     """Why a selected container stays, or ``None`` when only its age could keep it."""
     exclude = _first_match(request.excludes, container.name)
     if exclude is not None:
-        return Verdict(KEPT, f"{container.name} is protected", f"excludes: {exclude.text}")
-    if not request.orchestrated and is_orchestrated(container):
-        label = next(label for label in container.labels if label.startswith(ORCHESTRATOR_LABELS))
-        reason = f"it is orchestrated (label {label}), and its orchestrator would start it again"
-        return Verdict(KEPT, reason, "orchestrated")
+        return Verdict(KEPT, (Rule("excludes", exclude.text),), f"{container.name} is protected")
+    label = next((label for label in request.exclude_labels if label.matches(container.labels)), None)
+    if label is not None:
+        return Verdict(KEPT, (Rule("exclude_labels", str(label)),), f"its label {label} protects it")
+    orchestrated = None if request.orchestrated else _orchestrator(container)
+    if orchestrated is not None:
+        orchestrator, key = orchestrated
+        reason = f"it is orchestrated by {orchestrator.name} (label {key}), which would start it again"
+        return Verdict(KEPT, (Rule("orchestrated"),), reason)
     if container.state not in request.states:
-        return Verdict(KEPT, f"it is {container.state}, which states does not name", "states")
+        return Verdict(KEPT, (Rule("states"),), f"it is {container.state}, which states does not include")
     if request.commit_to is not None and container.state in _UNCOMMITTABLE:
-        return Verdict(SKIPPED, f"a container that is {container.state} cannot be committed", "commit_to")
+        reason = f"a container that is {container.state} cannot be committed"
+        return Verdict(SKIPPED, (Rule("commit_to"),), reason)
     if request.commit_to is not None and _has_lost_its_image(container, snapshot):
-        return Verdict(SKIPPED, "its image is gone, so that it cannot be committed", "commit_to")
+        return Verdict(SKIPPED, (Rule("commit_to"),), "its image was removed, so that it cannot be committed")
     return None
 
 
@@ -361,14 +421,19 @@ def _too_young(
 ) -> Verdict | None:
     if request.older_than is None:
         return None
-    limit = request.older_than.at(now)
-    ended = finished.get(container.id) if container.state in _FINISHED else None
-    word, since = ("finished", ended) if ended is not None else ("created", container.created)
-    if since is None:
-        return Verdict(KEPT, "the Engine does not tell its age", "older_than")
+    limit, kept = request.older_than.at(now), (Rule("older_than"),)
+    has_run = container.state in _FINISHED
+    ended = finished.get(container.id) if has_run else None
+    if ended is not None:
+        late = f"it finished later than {request.older_than.text} allows"
+        return Verdict(KEPT, kept, late) if ended > limit else None
+    if container.created is None:
+        return Verdict(KEPT, kept, "the Engine does not report its age")
     # The listing cuts fractions of a second off: a container of the same second may be the younger one.
-    if (since if ended is not None else since + 1) > limit:
-        return Verdict(KEPT, f"it was {word} later than {request.older_than.text} allows", "older_than")
+    if container.created + 1 > limit:
+        return Verdict(KEPT, kept, f"it was created later than {request.older_than.text} allows")
+    if has_run and container.id not in finished:
+        return Verdict(KEPT, kept, "when it finished is not known, because the Engine could not inspect it")
     return None
 
 
@@ -403,41 +468,9 @@ def _component(name: str) -> str:
     return re.sub(r"[^a-z0-9]*([._-])[^a-z0-9]*", r"\1", name.lower()).strip("._-")
 
 
-_Values = t.TypeVar("_Values")
-
-
-def _optional(
-    values: Sequence[t.Any] | None, parse: t.Callable[[Sequence[t.Any]], Iterable[_Values]]
-) -> tuple[_Values, ...] | None:
-    return None if values is None else tuple(parse(values))
-
-
-def _name(text: str) -> str:
-    name = str(text).strip().lstrip("/")
-    if _NAME_RE.match(name) is None:
-        raise ValueError(f"{text!r} is neither a container's name nor an ID")
-    return name
-
-
-def _labels(values: Sequence[t.Any]) -> list[LabelMatch]:
-    if not values:
-        raise InvalidRequest("labels: an empty list would select every container")
-    return parse_all("labels", LabelMatch.parse, [str(value) for value in values])
-
-
-def _repository(text: t.Any) -> str | None:
-    if text is None:
-        return None
-    try:
-        Reference.parse(f"{text}/name:tag")
-    except ValueError as exc:
-        raise InvalidRequest(f"commit_to: {text!r} is not a repository") from exc
-    return str(text)
-
-
-def may_go(state: str, step: Step, plan: Plan) -> bool:
+def may_be_removed(state: str, step: Step, plan: Plan) -> bool:
     """Whether a container that is in ``state`` by now may still be removed as planned.
 
     One that was to be stopped and has ended by itself is where the plan wanted it.
     """
-    return state in plan.states or (step.stop and state not in RUNNING_STATES)
+    return state in plan.request.states or (step.stop and state not in RUNNING_STATES)

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import at_once, several
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,9 +22,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
 
 
-def read_containers(engine: Engine, images: bool) -> Snapshot:
-    """Every container, and every image if ``images`` asks for them: one request each."""
-    listed, containers = at_once(lambda: engine.list_images() if images else (), engine.list_containers)
+def read_containers(engine: Engine, images: bool, sizes: bool = False) -> Snapshot:
+    """Every container, with its size if ``sizes`` asks for it, and every image if ``images`` does: one request each."""
+    listed, containers = at_once(
+        lambda: engine.list_images() if images else (),
+        engine.list_containers_with_sizes if sizes else engine.list_containers,
+    )
     containers = several(lambda container: _in_its_real_state(engine, container), containers)
     return Snapshot(engine=engine.facts, images=listed, containers=tuple(filter(None, containers)))
 
@@ -33,12 +37,18 @@ def _in_its_real_state(engine: Engine, container: Container) -> Container | None
     # listed was saved half-way (daemon/delete.go, CheckpointTo).
     if container.state != "removing":
         return container
-    inspected = engine.inspect_container(container.id)
+    try:
+        inspected = engine.inspect_container(container.id)
+    except EngineError:
+        return container
     return None if inspected is None else dataclasses.replace(container, state=inspected.state)
 
 
 def read_finish_times(engine: Engine, container_ids: Iterable[str]) -> dict[str, float | None]:
-    """When these containers finished; ``None`` for one that never ran. A request each, several at a time."""
+    """When these containers finished; ``None`` for one that never ran. A request each, several at a time.
+
+    Those that cannot be inspected, such as one that lost its read-write layer, are left out.
+    """
     ids = list(container_ids)
-    inspected = zip(ids, several(engine.inspect_container, ids))
+    inspected = zip(ids, several(engine.try_to_inspect_container, ids))
     return {container_id: found.finished for container_id, found in inspected if found is not None}

@@ -10,10 +10,21 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
+    KEPT,
+    REMOVED,
+    SKIPPED,
+    Conflict,
+    Verdict,
+    shown,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import SKIPPED as STEP_SKIPPED
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import KEPT, NOT_SELECTED, SKIPPED, Verdict
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
+    container_facts,
+    engine_facts,
+    human_size,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
@@ -23,7 +34,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import Outcome, StepOutcome
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
 
-REMOVED = "removed"
+
+class Space(t.NamedTuple):
+    """Bytes of the writable layers of removed containers; ``None`` where nobody asked. ``exact`` is whether all are known."""
+
+    reclaimed: int | None
+    exact: bool
 
 
 def report(outcome: Outcome, details: str = "changes") -> dict[str, t.Any]:
@@ -33,18 +49,23 @@ def report(outcome: Outcome, details: str = "changes") -> dict[str, t.Any]:
     stopped = [step.step.container.name for step in outcome.steps if step.stopped]
     committed = [_committed(step, plan.now) for step in outcome.steps if step.committed]
     verdicts = {**plan.verdicts, **{step.step.container.id: _verdict(step) for step in outcome.steps}}
+    space = _space(outcome)
+    summary = _summary(removed, stopped, committed, verdicts, space)
     result: dict[str, t.Any] = {
         "changed": bool(removed or stopped or committed),
         "removed": removed,
         "stopped": stopped,
         "committed": committed,
-        "absent": list(plan.absent),
+        "absent": list(plan.selection.absent),
+        "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "containers": _containers(plan.snapshot.containers, verdicts, details),
+        "space_reclaimed": space.reclaimed,
+        "space_exact": space.exact,
         "engine": engine_facts(plan.snapshot.engine),
-        "summary": _summary(removed, stopped, committed, verdicts),
-        "diff": _diff(outcome),
+        "summary": summary,
+        "diff": _diff(outcome, summary),
     }
-    message = _failure_message(outcome)
+    message = plan.refusal or _failure_message(outcome)
     if message:
         result.update(failed=True, msg=message)
     return result
@@ -52,7 +73,23 @@ def report(outcome: Outcome, details: str = "changes") -> dict[str, t.Any]:
 
 def warnings(outcome: Outcome) -> list[str]:
     """What an operator should know although the task did not fail."""
+    plan = outcome.plan
     texts = [
+        f"names: {name!r} is not the name of a container here, but the beginning of the ID of {container.name}"
+        f" ({short_id(container.id)}): write the name, or 12 digits of the ID"
+        for name, container in plan.selection.guessed
+    ]
+    unsized = sum(1 for step in outcome.steps if step.status == DONE and step.step.container.size is None)
+    if plan.request.sizes and unsized:
+        texts.append(f"sizes: the Engine does not report the size of {_count(unsized)}")
+    if not plan.refusal:
+        texts += [f"container {c.container.name} was not removed: {c.reason}; {c.remedy}" for c in plan.conflicts]
+    texts += [
+        f"container {container.name} was not removed: {verdict.reason}"
+        for container, verdict in _named_but_kept(outcome)
+        if verdict.action == KEPT
+    ]
+    texts += [
         f"container {step.step.container.name} was not removed: {step.reason}"
         for step in outcome.steps
         if step.status in (STEP_SKIPPED, GONE)
@@ -60,22 +97,46 @@ def warnings(outcome: Outcome) -> list[str]:
     return texts + [
         f"container {step.step.container.name} ended by itself before it was to be stopped"
         for step in outcome.steps
-        if step.status == DONE and step.step.stop and not step.stopped and not outcome.plan.kill
+        if step.status == DONE and step.step.stop and not step.stopped and not plan.request.kill
     ]
 
 
+def _named_but_kept(outcome: Outcome) -> list[tuple[Container, Verdict]]:
+    """The containers that the task names, and that a rule keeps all the same."""
+    plan = outcome.plan
+    return [
+        (container, plan.verdicts[container.id])
+        for container in _ordered(plan.snapshot.containers)
+        if container.id in plan.verdicts
+        and any(rule.option == "names" for rule in plan.selection.rules.get(container.id, ()))
+    ]
+
+
+def _ordered(containers: Sequence[Container]) -> list[Container]:
+    return sorted(containers, key=lambda container: (container.name, container.id))
+
+
 def _verdict(step: StepOutcome) -> Verdict:
-    rule = step.step.rule
+    rules = step.step.rules
     if step.status == DONE:
-        return Verdict(REMOVED, f"{rule} selects it", rule)
-    return Verdict(SKIPPED, step.reason, rule)
+        return Verdict(REMOVED, rules, f"{shown(rules)} selects it")
+    return Verdict(SKIPPED, rules, step.reason)
+
+
+def _conflict(conflict: Conflict) -> dict[str, t.Any]:
+    return {
+        "target": conflict.target,
+        "reason": conflict.reason,
+        "container": container_facts(conflict.container),
+        "forceable": False,
+        "remedy": conflict.remedy,
+    }
 
 
 def _containers(
     containers: Sequence[Container], verdicts: Mapping[str, Verdict], details: str
 ) -> list[dict[str, t.Any]]:
     """Every container that the task selects, with what becomes of it; the others too with ``details`` of ``all``."""
-    ordered = sorted(containers, key=lambda container: (container.name, container.id))
     return [
         {
             "id": container.id,
@@ -83,12 +144,13 @@ def _containers(
             "image": container.image,
             "image_id": container.image_id,
             "state": container.state,
+            "size": container.size,
             "action": verdicts[container.id].action,
             "reason": verdicts[container.id].reason,
             "rule": verdicts[container.id].rule,
         }
-        for container in ordered
-        if details == "all" or verdicts[container.id].reason != NOT_SELECTED
+        for container in _ordered(containers)
+        if details == "all" or verdicts[container.id].rules
     ]
 
 
@@ -105,14 +167,29 @@ def _committed(step: StepOutcome, now: float) -> dict[str, t.Any]:
     }
 
 
+def _space(outcome: Outcome) -> Space:
+    removed = [step.step.container for step in outcome.steps if step.status == DONE]
+    if not outcome.plan.request.sizes:
+        return Space(None, not removed)
+    # What still runs can write between the listing and its end.
+    exact = all(container.size is not None and not container.is_running for container in removed)
+    return Space(sum(container.size or 0 for container in removed), exact)
+
+
 def _summary(
-    removed: Sequence[str], stopped: Sequence[str], committed: Sequence[t.Any], verdicts: Mapping[str, Verdict]
+    removed: Sequence[str],
+    stopped: Sequence[str],
+    committed: Sequence[t.Any],
+    verdicts: Mapping[str, Verdict],
+    space: Space,
 ) -> str:
     parts = [f"{_count(len(removed))} removed"]
     if stopped:
         parts.append(f"{len(stopped)} stopped")
     if committed:
         parts.append(f"{len(committed)} committed")
+    if removed and space.reclaimed is not None:
+        parts.append(f"{'' if space.exact else 'about '}{human_size(space.reclaimed)} reclaimed")
     parts.append(f"{sum(1 for verdict in verdicts.values() if verdict.action == KEPT)} kept")
     skipped = sum(1 for verdict in verdicts.values() if verdict.action == SKIPPED)
     return ", ".join(parts + ([f"{skipped} skipped"] if skipped else []))
@@ -126,15 +203,22 @@ def _failure_message(outcome: Outcome) -> str:
     failures = outcome.failures
     if not failures:
         return ""
-    shown = "; ".join(f"{step.step.container.name}: {step.reason}" for step in failures[:10])
+    listed = "; ".join(f"{step.step.container.name}: {step.reason}" for step in failures[:10])
     more = f"; and {len(failures) - 10} more" if len(failures) > 10 else ""
-    return f"{_count(len(failures))} could not be removed: {shown}{more}. The result lists what was done"
+    return f"{_count(len(failures))} could not be removed: {listed}{more}. The result lists what was done"
 
 
-def _diff(outcome: Outcome) -> dict[str, str]:
-    """Before and after of the containers that change, a line a container, and the repositories that committing fills."""
+def _diff(outcome: Outcome, summary: str) -> dict[str, str]:
+    """Before and after of the containers that change, a line a container, and the repositories that committing fills.
+
+    A container that the task names and keeps is a line of both sides, with the reason.
+    """
     before: list[str] = []
     after: list[str] = []
+    for container, verdict in _named_but_kept(outcome):
+        line = f"{_line(container, container.state)}  # {verdict.action}: {verdict.reason}"
+        before.append(line)
+        after.append(line)
     for step in outcome.steps:
         container = step.step.container
         if step.status == DONE:
@@ -145,7 +229,12 @@ def _diff(outcome: Outcome) -> dict[str, str]:
         if step.committed and step.step.commit is not None:
             # Without the tag, which is the time of the run: check mode's would differ.
             after.append(f"image {step.step.commit.familiar_name}, committed from container {container.name}")
-    return {"before": _lines(before), "after": _lines(after)}
+    return {
+        "before_header": "containers",
+        "after_header": f"containers: {summary}",
+        "before": _lines(before),
+        "after": _lines(after),
+    }
 
 
 def _line(container: Container, state: str) -> str:

@@ -12,16 +12,13 @@ import dataclasses
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import carry_out
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
-    Request,
-    plan_containers,
-    undated,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import plan_containers, undated
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.read import (
     read_containers,
     read_finish_times,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
@@ -53,8 +50,10 @@ class Stage:
         earlier: Sequence[Mapping[str, t.Any]],
     ) -> Report:
         """Plan and carry out, on ``snapshot`` if there is one; ``earlier`` are results that a prediction builds on."""
-        present = read_containers(engine, self.request.needs_images) if snapshot is None else snapshot
-        expected = after_results(present, earlier)
+        if snapshot is None or self.request.sizes:
+            # A snapshot that a chain shares has no sizes of containers.
+            snapshot = read_containers(engine, self.request.needs_images, self.request.sizes)
+        expected = after_results(snapshot, earlier)
         finished = read_finish_times(engine, undated(expected, self.request, now))
         plan = plan_containers(expected, self.request, now, finished)
         outcome = carry_out(plan, engine, check_mode)

@@ -15,11 +15,7 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import wire
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import at_once, several
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
-    CONTAINERD,
-    Snapshot,
-    dangling_reference,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, Snapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -43,8 +39,6 @@ HIGHEST_TESTED_API = (1, 51)
 _SHARED_SIZE_API = (1, 42)
 #: The listing shows what is unpacked on the containerd store from this version on.
 _MANIFESTS_API = (1, 47)
-#: How many names a filter of a listing has at the most, so that every proxy takes the length of the request.
-_NAMES_AT_ONCE = 50
 #: The disk usage is counted by the Engine, and lists nothing unless it is asked to, from this version on.
 _COUNTING_API = (1, 52)
 #: How often to ask an Engine that is busy, and the pause between, in seconds.
@@ -70,6 +64,11 @@ class Engine:
         transport.use_version(_text(self.api))
         self.facts: EngineFacts = wire.parse_facts(version, transport.get("/info"), _text(self.api))
 
+    @property
+    def most_connections(self) -> int:
+        """How many connections it takes at a time."""
+        return self._transport.most_connections
+
     # Reading
 
     def list_images(self) -> tuple[Image, ...]:
@@ -79,6 +78,13 @@ class Engine:
     def list_containers(self) -> tuple[Container, ...]:
         """``GET /containers/json`` with ``all``."""
         return wire.parse_containers(self._listing("/containers/json", {"all": 1}))
+
+    def list_containers_with_sizes(self) -> tuple[Container, ...]:
+        """The same with the bytes of their writable layers; without these where the Engine cannot add them up."""
+        try:
+            return wire.parse_containers(self._listing("/containers/json", {"all": 1, "size": 1}))
+        except (EngineError, EngineUnavailable):
+            return self.list_containers()
 
     def inspect_image(self, name: str) -> wire.InspectedImage | None:
         """``GET /images/NAME/json``, or ``None`` when it is not there."""
@@ -179,6 +185,10 @@ class Engine:
         timeout = _REMOVAL_TIMEOUT + max(known or 0, 0)
         self._transport.post("/containers/{0}/stop", container_id, query=query, timeout=timeout)
 
+    def kill_container(self, container_id: str, signal: str) -> None:
+        """``POST /containers/ID/kill``: answered when the signal is sent, not when the container has ended."""
+        self._transport.post("/containers/{0}/kill", container_id, query={"signal": signal})
+
     def commit_container(self, container_id: str, repository: str, tag: str) -> str:
         """``POST /commit``: the ID of the image. The Engine pauses the container, and answers when the layer is written."""
         query = {"container": container_id, "repo": repository, "tag": tag}
@@ -210,8 +220,7 @@ class Engine:
         if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
             query["manifests"] = 1
         listed, dangling = at_once(lambda: self._sized_listing(query), self._list_dangling)
-        images = wire.parse_images(listed, self.facts.store, dangling)
-        return self._with_record_parents(images, dangling)
+        return wire.parse_images(listed, self.facts.store, dangling)
 
     def _sized_listing(self, query: Mapping[str, t.Any]) -> t.Any:
         try:
@@ -221,39 +230,8 @@ class Engine:
                 raise
             return self._listing("/images/json", {"all": 1})
 
-    def _list_dangling(self) -> dict[str, str]:
-        """The parents that dangling records name, by image ID."""
-        return self._list_parents({"dangling": ["true"]}) if self.facts.store == CONTAINERD else {}
-
-    def _with_record_parents(self, images: tuple[Image, ...], dangling: Mapping[str, str]) -> tuple[Image, ...]:
-        """The images with what each of their names has for a parent: the listing shows that of the last name only.
-
-        Names are asked for by a filter, one name of each image at a time, and only where images have parents at all: they
-        were committed, or built by the classic builder.
-        """
-        if not any(image.parent for image in images) and not any(dangling.values()):
-            return images
-        asked = [
-            [references[rank] for references in (image.references[:-1] for image in images) if rank < len(references)]
-            for rank in range(max(len(image.references) for image in images) - 1)
-        ]
-        batches = [names[i : i + _NAMES_AT_ONCE] for names in asked for i in range(0, len(names), _NAMES_AT_ONCE)]
-        answers = several(lambda names: self._list_parents({"reference": [ref.familiar for ref in names]}), batches)
-        listed = {ref: answer for names, answer in zip(batches, answers) for ref in names}
-        return tuple(
-            wire.with_record_parents(
-                image,
-                {
-                    **{ref: listed[ref].get(image.id, image.parent) for ref in image.references[:-1]},
-                    **dict.fromkeys(image.references[-1:], image.parent),
-                    **({dangling_reference(image.id): dangling[image.id]} if image.id in dangling else {}),
-                },
-            )
-            for image in images
-        )
-
-    def _list_parents(self, filters: Mapping[str, list[str]]) -> dict[str, str]:
-        return wire.parse_parents(self._listing("/images/json", {"all": 1, "filters": json.dumps(filters)}))
+    def _list_dangling(self) -> frozenset[str]:
+        return self._list_matching({"dangling": ["true"]}) if self.facts.store == CONTAINERD else frozenset()
 
     def _list_matching(self, filters: Mapping[str, list[str]]) -> frozenset[str]:
         return wire.parse_ids(self._listing("/images/json", {"all": 1, "filters": json.dumps(filters)}))

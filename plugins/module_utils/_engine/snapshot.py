@@ -55,9 +55,7 @@ class Image:
     ``created`` is in Unix seconds. ``has_dangling_record`` tells of the containerd store's record ``moby-dangling@…``.
     ``names_unread`` holds names that are no valid reference. ``unpacked`` are the bytes of its snapshots on the
     containerd store, where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
-    history, and ``layer_folders`` where overlay2 keeps each layer. ``parent`` is what the listing shows. On the containerd
-    store a parent belongs to a record, so that a name which moved to another image has taken it along:
-    ``record_parents`` has the parents of all records, where they differ.
+    history, and ``layer_folders`` where overlay2 keeps each layer.
     """
 
     id: str
@@ -74,12 +72,6 @@ class Image:
     layers: tuple[str, ...] | None = None
     layer_sizes: tuple[int, ...] | None = None
     layer_folders: tuple[str, ...] = ()
-    record_parents: t.Mapping[Reference, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def all_parents(self) -> frozenset[str]:
-        """The images that any of its records names as its parent."""
-        return frozenset((self.parent, *self.record_parents.values())) - {""}
 
     @property
     def tags(self) -> tuple[Reference, ...]:
@@ -94,7 +86,7 @@ class Container:
     ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts, ``moved_mounts`` those of
     them that name another image since the container was created, or may do so, and ``undated_mounts`` those of which the
     Engine does not tell. ``layer_folders`` are the folders of overlay2 below its own layer, read only for a container
-    whose image is gone.
+    whose image is gone. ``size`` are the bytes of its writable layer, listed only when asked for.
     """
 
     id: str
@@ -108,6 +100,7 @@ class Container:
     moved_mounts: frozenset[str] = frozenset()
     undated_mounts: frozenset[str] = frozenset()
     layer_folders: tuple[str, ...] = ()
+    size: int | None = None
 
     @property
     def is_running(self) -> bool:
@@ -146,7 +139,7 @@ class Snapshot:
     @functools.cached_property
     def parents(self) -> frozenset[str]:
         """The IDs that are some image's parent."""
-        return frozenset(parent for image in self.images for parent in image.all_parents)
+        return frozenset(image.parent for image in self.images if image.parent)
 
 
 def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) -> Snapshot:

@@ -17,6 +17,7 @@ import re
 import traceback
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import WORKERS
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -61,6 +62,8 @@ class Transport:
         self._host = host
         self._timeout = timeout
         self.wanted_version = wanted_version
+        #: An SSH server takes ten sessions at a time (``MaxSessions``).
+        self.most_connections = WORKERS if host.startswith("ssh://") else 1000
 
     def use_version(self, version: str) -> None:
         """Send all further requests in this API version."""

@@ -8,12 +8,12 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import (
-    Request,
-    may_go,
+    may_be_removed,
     plan_containers,
     undated,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report
+from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
@@ -42,7 +42,7 @@ CONTAINERS = (
     container("orphan", "ee", "exited"),
 )
 HOST = snapshot(*IMAGES, *CONTAINERS)
-WEB = CONTAINERS[0].id
+WEB, WORKER = CONTAINERS[0].id, CONTAINERS[1].id
 
 
 def plan(host=HOST, now=NOW, finished=None, **params):
@@ -59,7 +59,7 @@ SELECTED = [
     ("a name as the API writes it", {"names": ["/worker"]}, ["worker"]),
     ("a whole ID", {"names": [WEB], "states": ALL}, ["web"]),
     ("a short ID", {"names": [WEB[:6]], "states": ALL}, ["web"]),
-    ("a short ID of five digits is no ID", {"names": [WEB[:5]], "states": ALL}, []),
+    ("a short ID of two digits, of the only one", {"names": [WORKER[:5]]}, ["worker"]),
     ("the same container twice", {"names": ["worker", "worker"], "patterns": ["work*"]}, ["worker"]),
     ("names are removed in order of name", {"names": ["worker", "db-old", "Cron.1"]}, ["Cron.1", "db-old", "worker"]),
     ("no names", {"names": []}, []),
@@ -108,23 +108,43 @@ ABSENT = [
 
 @pytest.mark.parametrize(("options", "expected"), [row[1:] for row in ABSENT], ids=[row[0] for row in ABSENT])
 def test_absent(options, expected):
-    assert list(plan(**options).absent) == expected
+    assert list(plan(**options).selection.absent) == expected
 
 
 SWARM = container("web.1.x", "a1", "exited", labels={"com.docker.swarm.task.id": "x"})
 POD = container("k8s_web", "a1", "exited", labels={"io.kubernetes.pod.name": "web"})
+NOMAD = container("nomad", "a1", "exited", labels={"com.hashicorp.nomad.alloc_id": "x"})
+ECS = container("ecs", "a1", "exited", labels={"a": "b", "com.amazonaws.ecs.task-arn": "x"})
+LEAVING = container("leaving", "a1", "removing")
 
 KEPT = [
     # situation, container, options, action, reason
-    ("another state", CONTAINERS[0], {"names": ["web"]}, "kept", "it is running, which states does not name"),
-    ("paused is not running", CONTAINERS[3], {"names": ["db"], "states": ["running"]}, "kept", "it is paused"),
+    ("another state", CONTAINERS[0], {"names": ["web"]}, "skipped", "it is running, which states does not include"),
+    ("paused is not running", CONTAINERS[3], {"names": ["db"], "states": ["running"]}, "skipped", "it is paused"),
+    ("another state, by pattern", CONTAINERS[0], {"patterns": ["web"]}, "kept", "it is running"),
+    ("somebody removes it", LEAVING, {"names": ["leaving"]}, "kept", "it is removing, which states does not include"),
+    (
+        "a label that excludes",
+        CONTAINERS[1],
+        {"names": ["worker"], "exclude_labels": ["x", "team=one"]},
+        "kept",
+        "team=one",
+    ),
     ("excluded", CONTAINERS[1], {"names": ["worker"], "excludes": ["w*"]}, "kept", "worker is protected"),
-    ("a Swarm task", SWARM, {"patterns": ["*"]}, "kept", "it is orchestrated (label com.docker.swarm.task.id)"),
-    ("a pod", POD, {"patterns": ["*"]}, "kept", "it is orchestrated (label io.kubernetes.pod.name)"),
+    (
+        "a Swarm task",
+        SWARM,
+        {"patterns": ["*"]},
+        "kept",
+        "orchestrated by Docker Swarm (label com.docker.swarm.task.id)",
+    ),
+    ("a pod", POD, {"patterns": ["*"]}, "kept", "orchestrated by Kubernetes (label io.kubernetes.pod.name)"),
+    ("a Nomad task", NOMAD, {"names": ["nomad"]}, "kept", "orchestrated by Nomad (label com.hashicorp.nomad.alloc_id)"),
+    ("an ECS task", ECS, {"names": ["ecs"]}, "kept", "orchestrated by Amazon ECS (label com.amazonaws.ecs.task-arn)"),
     ("nothing selects it", CONTAINERS[1], {"names": ["web"]}, "kept", "nothing selects it"),
     ("dead, to be committed", CONTAINERS[4], {"names": ["db-old"], "commit_to": "x"}, "skipped", "dead cannot be"),
     ("without its image, to be committed", CONTAINERS[5], {"names": ["orphan"], "commit_to": "x"}, "skipped", "image"),
-    ("younger", CONTAINERS[2], {"names": ["Cron.1"], "older_than": "1h"}, "kept", "the Engine does not tell its age"),
+    ("younger", CONTAINERS[2], {"names": ["Cron.1"], "older_than": "1h"}, "kept", "the Engine does not report its age"),
 ]
 
 
@@ -174,6 +194,13 @@ def test_age(state, created, finished, older_than, goes):
     assert removed(made) == (["old"] if goes else [])
 
 
+def test_a_container_whose_finish_is_not_known_is_kept():
+    old = container("old", "a1", "exited", created=NOW - 3 * DAY)
+    made = plan(snapshot(*IMAGES, old), older_than="2d")
+    assert not made.steps
+    assert made.verdicts[old.id].reason.startswith("when it finished is not known")
+
+
 def test_only_containers_whose_finish_decides_are_inspected():
     rows = (
         container("finished", "a1", "exited", created=NOW - 3 * DAY),
@@ -207,42 +234,6 @@ def test_commit_references(names, expected):
     assert [step.commit.familiar for step in made.steps] == expected
 
 
-REFUSED = [
-    # situation, options, part of the message
-    ("no selector", {}, "nothing selects a container"),
-    ("only what narrows", {"excludes": ["a"], "kill": True}, "nothing selects a container"),
-    ("a name with a slash", {"names": ["a/b"]}, "names: 'a/b' is neither"),
-    ("an empty name", {"names": [""]}, "names: '' is neither"),
-    ("a broken glob", {"patterns": ["[a"]}, "patterns: '[a'"),
-    ("an empty exclude", {"states": ["exited"], "excludes": [""]}, "excludes: "),
-    ("a broken regular expression", {"patterns": ["("], "use_regex": True}, "patterns: '('"),
-    ("a broken image", {"images": ["Upper:1"]}, "images: 'Upper:1'"),
-    ("a broken image pattern", {"images": ["[a"]}, "images: '[a'"),
-    ("no labels", {"labels": []}, "labels: an empty list"),
-    ("an empty label", {"labels": ["=x"]}, "labels: '=x'"),
-    ("an age that is none", {"older_than": "soon"}, "older_than: 'soon'"),
-    ("a negative timeout", {"names": ["web"], "stop_timeout": -1}, "stop_timeout: -1"),
-    ("a repository with a digest", {"names": ["web"], "commit_to": digest_reference("a", "b")}, "commit_to: "),
-    ("a repository in upper case", {"names": ["web"], "commit_to": "my/Attic"}, "commit_to: 'my/Attic'"),
-    ("an empty repository", {"names": ["web"], "commit_to": ""}, "commit_to: ''"),
-]
-
-
-@pytest.mark.parametrize(("options", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
-def test_refused_before_any_request(options, message):
-    with pytest.raises(InvalidRequest) as raised:
-        Request.parse(options)
-    assert message in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "needs"),
-    [({"names": ["web"]}, False), ({"images": ["app"]}, True), ({"names": ["web"], "commit_to": "attic"}, True)],
-)
-def test_images_are_read_only_for_what_asks_for_them(options, needs):
-    assert Request.parse(options).needs_images is needs
-
-
 def test_labels_that_make_a_circle_of_parents_end_the_search_for_descendants():
     host = snapshot(
         image("a1", "app:1", parent="a2"), image("a2", parent="a1"), container("one", "a2", "exited"), store=CONTAINERD
@@ -268,6 +259,57 @@ def test_an_ambiguous_id_of_lost_images_lists_them():
         plan(snapshot(*rows), images=["eee"])
 
 
+def test_a_short_id_that_can_be_a_name_is_reported():
+    made = plan(names=["43", "worker", CONTAINERS[5].id[:12]])
+    assert made.selection.guessed == (("43", CONTAINERS[2]),)
+
+
+CONFLICTS = [
+    # situation, options, removed, targets of conflicts
+    ("a running one beside one that may be removed", {"names": ["web", "worker"]}, [], ["web"]),
+    ("they are skipped", {"names": ["web", "worker"], "on_conflict": "skip"}, ["worker"], ["web"]),
+    ("by its ID", {"names": [WEB[:12]]}, [], [WEB[:12]]),
+    ("only a pattern finds it", {"patterns": ["web"], "names": ["worker"]}, ["worker"], []),
+    ("a pattern finds it too", {"names": ["web"], "patterns": ["w*"], "on_conflict": "skip"}, ["worker"], ["web"]),
+    ("every state is asked for", {"names": ["web", "worker"], "states": ["any"]}, ["web", "worker"], []),
+    ("another rule keeps it", {"names": ["web"], "excludes": ["web"]}, [], []),
+    ("another selector leaves it out", {"names": ["web"], "labels": ["stage=test"]}, [], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "targets"), [row[1:] for row in CONFLICTS], ids=[row[0] for row in CONFLICTS]
+)
+def test_what_is_named_and_stays_because_of_its_state_is_a_conflict(options, expected, targets):
+    made = plan(**options)
+    assert removed(made) == expected
+    assert [conflict.target for conflict in made.conflicts] == targets
+    assert bool(made.refusal) == (bool(targets) and options.get("on_conflict") != "skip")
+
+
+def test_a_refusal_names_every_conflict_and_its_remedy():
+    made = plan(names=["web", "db", "worker"])
+    assert made.refusal == (
+        "nothing was removed, because 2 containers that names asks for stay:"
+        " db: container db (646200000000): it is paused, which states does not include; set states: [any] or add paused to"
+        " states (it is stopped first), or remove it from names;"
+        " web: container web (776562000000): it is running, which states does not include; set states: [any] or add"
+        " running to states (it is stopped first), or remove it from names. Or set on_conflict: skip to remove the rest"
+    )
+    assert made.verdicts[WORKER].reason == "nothing was removed, because the task was refused"
+
+
+def test_many_conflicts_are_counted():
+    rows = [container(f"c{number:02}", "a1", "running") for number in range(12)]
+    made = plan(snapshot(*IMAGES, *rows), names=[row.name for row in rows])
+    assert "; and 2 more. Or set on_conflict" in made.refusal
+
+
+def test_the_remedy_of_a_stopped_container_does_not_speak_of_stopping():
+    made = plan(names=["worker"], states=["created"])
+    assert made.conflicts[0].remedy == "set states: [any] or add exited to states, or remove it from names"
+
+
 def test_a_name_wins_over_a_short_id():
     named = container("6f6e65", "a1")
     host = snapshot(*IMAGES, named, container("one", "a1"))
@@ -291,7 +333,7 @@ LATER = [
 )
 def test_whether_a_container_may_still_go(planned, states, later, expected):
     made = plan(snapshot(*IMAGES, container("one", "a1", planned)), states=states)
-    assert may_go(later, made.steps[0], made) is expected
+    assert may_be_removed(later, made.steps[0], made) is expected
 
 
 @pytest.mark.parametrize("store", [GRAPHDRIVER, CONTAINERD])
