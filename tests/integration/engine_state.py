@@ -27,7 +27,8 @@ def _layers_size(client: APIClient, is_containerd: bool) -> int:
     last = None
     for _attempt in range(50):
         try:
-            size = int(client.df()["LayersSize"])
+            # Engine 29 leaves a zero out.
+            size = int(client.df().get("LayersSize", 0))
         except NotFound:
             time.sleep(0.2)
             continue

@@ -294,3 +294,24 @@ def test_a_multi_platform_image_is_one_image_of_one_id_on_containerd(fresh_engin
     assert answer.untagged == ["multi:1"]
     assert image in answer.deleted
     assert foretold["deleted"] == [image]
+
+
+def test_a_load_that_moves_a_name_leaves_the_parent_at_the_name_on_containerd(fresh_engine: Engine) -> None:
+    """Which image is whose child changes with it, and so what goes for good: check mode says what the run does."""
+    client = fresh_engine.client
+    parent = state.import_image(client, "cafe:2")
+    state.derive(client, "cafe:2", "base:latest")
+    loaded = state.load_image(client, ["base:latest", "app:2"])
+    if fresh_engine.store == "containerd":
+        assert {raw["Id"]: raw["ParentId"] for raw in client.images()}[loaded] == parent
+    arguments = {
+        "docker_host": fresh_engine.docker_host,
+        "remove": {"all_unused": True},
+        "keep": {"patterns": ["app:2"]},
+    }
+    check = run_module("image_prune_policy", arguments, check=True)
+    real = run_module("image_prune_policy", arguments)
+    keys = ("failed", "untagged", "deleted", "absent")
+    assert [real[key] for key in keys] == [check[key] for key in keys]
+    assert not is_there(fresh_engine, parent)
+    assert not run_module("image_prune_policy", arguments)["changed"]

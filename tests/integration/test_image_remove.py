@@ -255,6 +255,9 @@ def test_globs_match_as_the_engines_own_filter_does(fresh_engine, client):
         "a?b",
         r"a\/b",
     ]
+    if int(fresh_engine.version.partition(".")[0]) >= 29:
+        # Engine 29 compares a pattern with docker.io/library/a too. A policy must not select more than it did before.
+        patterns.remove("*/*/*")
     for pattern in patterns:
         own = {tag for image in client.images(filters={"reference": pattern}) for tag in image["RepoTags"]}
         arguments = {"docker_host": fresh_engine.docker_host, "patterns": [pattern]}

@@ -171,7 +171,8 @@ def build_cache(client: t.Any) -> list[dict[str, t.Any]]:
     deadline = time.monotonic() + 10
     while True:
         try:
-            return list(client.df()["BuildCache"] or [])
+            # Engine 29 leaves an empty list out.
+            return list(client.df().get("BuildCache") or [])
         except NotFound:
             # Docker 28 with the containerd store trips over snapshots that go away while it adds up.
             if time.monotonic() > deadline:

@@ -15,7 +15,11 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import wire
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import at_once, several
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    Snapshot,
+    dangling_reference,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -39,6 +43,8 @@ HIGHEST_TESTED_API = (1, 51)
 _SHARED_SIZE_API = (1, 42)
 #: The listing shows what is unpacked on the containerd store from this version on.
 _MANIFESTS_API = (1, 47)
+#: How many names a filter of a listing has at the most, so that every proxy takes the length of the request.
+_NAMES_AT_ONCE = 50
 #: The disk usage is counted by the Engine, and lists nothing unless it is asked to, from this version on.
 _COUNTING_API = (1, 52)
 #: How often to ask an Engine that is busy, and the pause between, in seconds.
@@ -220,7 +226,8 @@ class Engine:
         if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
             query["manifests"] = 1
         listed, dangling = at_once(lambda: self._sized_listing(query), self._list_dangling)
-        return wire.parse_images(listed, self.facts.store, dangling)
+        images = wire.parse_images(listed, self.facts.store, dangling)
+        return self._with_record_parents(images, dangling)
 
     def _sized_listing(self, query: Mapping[str, t.Any]) -> t.Any:
         try:
@@ -230,8 +237,39 @@ class Engine:
                 raise
             return self._listing("/images/json", {"all": 1})
 
-    def _list_dangling(self) -> frozenset[str]:
-        return self._list_matching({"dangling": ["true"]}) if self.facts.store == CONTAINERD else frozenset()
+    def _list_dangling(self) -> dict[str, str]:
+        """The parents that dangling records name, by image ID."""
+        return self._list_parents({"dangling": ["true"]}) if self.facts.store == CONTAINERD else {}
+
+    def _with_record_parents(self, images: tuple[Image, ...], dangling: Mapping[str, str]) -> tuple[Image, ...]:
+        """The images with what each of their names has for a parent: the listing shows that of the last name only.
+
+        Names are asked for by a filter, one name of each image at a time, and only where images have parents at all: they
+        were committed, or built by the classic builder.
+        """
+        if not any(image.parent for image in images) and not any(dangling.values()):
+            return images
+        asked = [
+            [references[rank] for references in (image.references[:-1] for image in images) if rank < len(references)]
+            for rank in range(max(len(image.references) for image in images) - 1)
+        ]
+        batches = [names[i : i + _NAMES_AT_ONCE] for names in asked for i in range(0, len(names), _NAMES_AT_ONCE)]
+        answers = several(lambda names: self._list_parents({"reference": [ref.familiar for ref in names]}), batches)
+        listed = {ref: answer for names, answer in zip(batches, answers) for ref in names}
+        return tuple(
+            wire.with_record_parents(
+                image,
+                {
+                    **{ref: listed[ref].get(image.id, image.parent) for ref in image.references[:-1]},
+                    **dict.fromkeys(image.references[-1:], image.parent),
+                    **({dangling_reference(image.id): dangling[image.id]} if image.id in dangling else {}),
+                },
+            )
+            for image in images
+        )
+
+    def _list_parents(self, filters: Mapping[str, list[str]]) -> dict[str, str]:
+        return wire.parse_parents(self._listing("/images/json", {"all": 1, "filters": json.dumps(filters)}))
 
     def _list_matching(self, filters: Mapping[str, list[str]]) -> frozenset[str]:
         return wire.parse_ids(self._listing("/images/json", {"all": 1, "filters": json.dumps(filters)}))

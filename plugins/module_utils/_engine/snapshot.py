@@ -55,7 +55,9 @@ class Image:
     ``created`` is in Unix seconds. ``has_dangling_record`` tells of the containerd store's record ``moby-dangling@…``.
     ``names_unread`` holds names that are no valid reference. ``unpacked`` are the bytes of its snapshots on the
     containerd store, where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
-    history, and ``layer_folders`` where overlay2 keeps each layer.
+    history, and ``layer_folders`` where overlay2 keeps each layer. ``parent`` is what the listing shows. On the containerd
+    store a parent belongs to a record, so that a name which moved to another image has taken it along:
+    ``record_parents`` has the parents of all records, where they differ.
     """
 
     id: str
@@ -72,6 +74,12 @@ class Image:
     layers: tuple[str, ...] | None = None
     layer_sizes: tuple[int, ...] | None = None
     layer_folders: tuple[str, ...] = ()
+    record_parents: t.Mapping[Reference, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def all_parents(self) -> frozenset[str]:
+        """The images that any of its records names as its parent."""
+        return frozenset((self.parent, *self.record_parents.values())) - {""}
 
     @property
     def tags(self) -> tuple[Reference, ...]:
@@ -139,7 +147,7 @@ class Snapshot:
     @functools.cached_property
     def parents(self) -> frozenset[str]:
         """The IDs that are some image's parent."""
-        return frozenset(image.parent for image in self.images if image.parent)
+        return frozenset(parent for image in self.images for parent in image.all_parents)
 
 
 def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) -> Snapshot:

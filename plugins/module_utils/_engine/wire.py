@@ -263,6 +263,16 @@ def parse_images(listed: t.Any, store: str, dangling: Iterable[str] = ()) -> tup
     return tuple(sorted(images, key=lambda image: image.id))
 
 
+def parse_parents(listed: t.Any) -> dict[str, str]:
+    """The parents of the listed images, by ID."""
+    return {_id(raw): _string(raw, "ParentId") for raw in _entries(listed, "the list of images")}
+
+
+def with_record_parents(image: Image, parents: t.Mapping[Reference, str]) -> Image:
+    """The image with the parents that its records name, where they are not all the same."""
+    return image if len(set(parents.values())) < 2 else dataclasses.replace(image, record_parents=dict(parents))
+
+
 def parse_ids(listed: t.Any) -> frozenset[str]:
     """The IDs in a listing of images."""
     return frozenset(_id(raw) for raw in _entries(listed, "the list of images"))

@@ -368,7 +368,7 @@ def _needless(wanted: Wanted, goal: Goal | None, tally: Tally, simulation: Simul
         return None
     if not wanted.goes_for_good:
         return Reason(TARGET, "as long as other references keep it, removing this one frees nothing")
-    if simulation.store.children.get(wanted.image.id):
+    if simulation.store.children(wanted.image.id):
         return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
     # What is not certain to be set free counts too: the next run measures, and goes on if it was less. What a container or
     # BuildKit holds beyond the images would otherwise let every candidate go.

@@ -80,7 +80,7 @@ class ContainerdStore(StoreModel):
         if minds_references and len(records) > 1:
             return Conflict(SEVERAL_REFERENCES, forceable=True)
         # A parent that loses its only name is kept by a dangling record, and reported as deleted all the same.
-        survives = minds_references and not records[0].is_dangling and bool(self.children.get(image.id))
+        survives = minds_references and not records[0].is_dangling and bool(self.children(image.id))
         parents = self._dangling_parents(image, records) if prune else []
         return Effect(
             untagged=tuple((image.id, record.reference) for record in records if not record.is_dangling),
@@ -96,10 +96,14 @@ class ContainerdStore(StoreModel):
         """
         chain: list[StoredImage] = []
         current = image
-        while current.parent:
-            if current.parent not in self.images or self.images[current.parent] in chain:
+        while True:
+            # The Engine finds an image by its first record, and follows that one's label.
+            parent_id = _parent(current, _records(current)[0])
+            if not parent_id:
+                break
+            if parent_id not in self.images or self.images[parent_id] in chain:
                 return []
-            current = self.images[current.parent]
+            current = self.images[parent_id]
             chain.append(current)
         deleted = []
         for parent in chain:
@@ -109,7 +113,20 @@ class ContainerdStore(StoreModel):
             deleted.append(parent.id)
         return deleted
 
+    def children(self, image_id: str) -> tuple[str, ...]:
+        """The images of which any record names this one as its parent (``image_children.go``)."""
+        return tuple(
+            child
+            for child in super().children(image_id)
+            if any(_parent(self.images[child], record) == image_id for record in _records(self.images[child]))
+        )
+
     def apply(self, effect: Effect) -> None:
+        for image_id in (*effect.lost_names, *effect.survives):
+            image = self.images[image_id]
+            if not image.dangling_record:
+                # The new record takes the labels of the last one over.
+                image.record_parents[dangling_reference(image_id)] = _parent(image, _records(image)[0])
         super().apply(effect)
         for image_id in effect.survives:
             # A parent with names that was deleted by its dangling record has lost just that.
@@ -122,6 +139,10 @@ def _records(image: StoredImage) -> list[_Record]:
     if image.dangling_record:
         records.append(_Record(f"moby-dangling@{image.id}", dangling_reference(image.id), True))
     return sorted(records)
+
+
+def _parent(image: StoredImage, record: _Record) -> str:
+    return image.record_parents.get(record.reference, image.parent)
 
 
 def _untag(image: StoredImage, records: list[_Record]) -> Effect:

@@ -65,9 +65,9 @@ class GraphdriverStore(StoreModel):
 
     def _conflict(self, image_id: str, has_references: bool, force: bool) -> Conflict | None:
         """The Engine's ``checkImageDeleteConflict``, in its order. ``force`` masks the soft ones."""
-        children = self.children.get(image_id)
+        children = self.children(image_id)
         if children:
-            return Conflict(HAS_CHILDREN, forceable=False, children=tuple(sorted(children)))
+            return Conflict(HAS_CHILDREN, forceable=False, children=children)
         running = self.uses.running(image_id)
         if running:
             return Conflict(USED_BY_RUNNING, forceable=False, containers=running)
@@ -85,7 +85,7 @@ class GraphdriverStore(StoreModel):
         deleted = [image.id]
         child, parent = image, self.images.get(image.parent)
         while prune and parent is not None:
-            others = self.children.get(parent.id, set()) - {child.id}
+            others = set(self.children(parent.id)) - {child.id}
             if others or parent.references or parent.id in self.uses.made_from:
                 break
             deleted.append(parent.id)
@@ -95,7 +95,7 @@ class GraphdriverStore(StoreModel):
     def _forget(self, image_id: str) -> None:
         super()._forget(image_id)
         # Deleting a parent clears the link of its children (image/store.go, Delete).
-        for child in self.children.pop(image_id, ()):
+        for child in self._children.pop(image_id, ()):
             self.images[child].parent = ""
 
 

@@ -68,12 +68,13 @@ class Conflict(t.NamedTuple):
 class StoredImage:
     """One image in the simulated store; mutable, and only :meth:`StoreModel.apply` changes it."""
 
-    __slots__ = ("dangling_record", "id", "parent", "references")
+    __slots__ = ("dangling_record", "id", "parent", "record_parents", "references")
 
     def __init__(self, image: Image) -> None:
         self.id = image.id
         self.references: list[Reference] = list(image.references)
         self.parent = image.parent
+        self.record_parents = dict(image.record_parents)
         self.dangling_record = image.has_dangling_record
 
 
@@ -82,11 +83,15 @@ class StoreModel:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.images: dict[str, StoredImage] = {image.id: StoredImage(image) for image in snapshot.images}
-        self.children: dict[str, set[str]] = {}
+        self._children: dict[str, set[str]] = {}
         for image in snapshot.images:
-            if image.parent:
-                self.children.setdefault(image.parent, set()).add(image.id)
+            for parent in image.all_parents:
+                self._children.setdefault(parent, set()).add(image.id)
         self.uses = uses_of(snapshot)
+
+    def children(self, image_id: str) -> tuple[str, ...]:
+        """The images whose parent this one is, by ID."""
+        return tuple(sorted(self._children.get(image_id, ())))
 
     def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
         """What the Engine would do with this removal now. Changes nothing."""
@@ -107,7 +112,8 @@ class StoreModel:
 
     def _forget(self, image_id: str) -> None:
         image = self.images.pop(image_id)
-        self.children.get(image.parent, set()).discard(image_id)
+        for parent in (image.parent, *image.record_parents.values()):
+            self._children.get(parent, set()).discard(image_id)
 
 
 USED_BY_RUNNING = "the image is used by a running container"

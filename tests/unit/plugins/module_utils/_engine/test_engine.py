@@ -182,6 +182,24 @@ def test_the_containerd_store_is_asked_for_its_dangling_records():
     assert asked == [{"dangling": ["true"]}]
 
 
+def test_the_parent_of_each_name_is_asked_for_where_images_have_parents():
+    rows = [row("a1", RepoTags=["app:1", "app:2", "base:1"], ParentId=image_id("b1")), row("b1", RepoTags=["b:1"])]
+
+    def listed(query):
+        filters = json.loads(query.get("filters", "{}"))
+        if "dangling" in filters:
+            return [row("a1", ParentId=image_id("d1"))]
+        return (
+            [{**rows[0], "ParentId": image_id("c1") if filters["reference"] == ["app:2"] else ""}] if filters else rows
+        )
+
+    sent = transport({"/images/json": listed}, store=CONTAINERD)
+    read = {found.id: found for found in Engine(sent).read().images}
+    shown = {name.familiar.partition("@")[0]: parent for name, parent in read[image_id("a1")].record_parents.items()}
+    assert shown == {"app:1": "", "app:2": image_id("c1"), "base:1": image_id("b1"), "moby-dangling": image_id("d1")}
+    assert read[image_id("b1")].record_parents == {}
+
+
 def row(digits, **fields):
     return {"Id": image_id(digits), "RepoTags": ["<none>:<none>"], "Created": 1, "Size": 10, **fields}
 

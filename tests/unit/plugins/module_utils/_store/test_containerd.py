@@ -323,3 +323,37 @@ def test_afterwards(parts, target, options, expected):
     left = store.images.get(image_id("a1"))
     assert (None if left is None else ([ref.familiar for ref in left.references], left.dangling_record)) == expected
     assert (image_id("a1") in effect.gone) == (expected is None)
+
+
+# A load that moves the name base:1 leaves the label of its parent at the name, which is another image's from then on.
+MOVED = image(
+    "c1",
+    "app:2",
+    "base:1",
+    parent="a1",
+    record_parents={Reference.parse("app:2"): "", Reference.parse("base:1"): image_id("a1")},
+)
+
+
+def test_a_parent_goes_for_good_when_the_name_that_kept_it_as_one_is_removed():
+    store = store_of([image("a1", "cafe:2"), MOVED])
+    assert store.children(image_id("a1")) == (image_id("c1"),)
+    assert predict(store, "cafe:2").survives == {image_id("a1")}
+    store.apply(predict(store, "base:1", of="c1"))
+    assert store.children(image_id("a1")) == ()
+    assert predict(store, "cafe:2").gone == (image_id("a1"),)
+
+
+def test_parents_are_those_of_the_first_name():
+    assert outcome([dangling("a1"), MOVED], "c1", force=True) == (["app:2", "base:1"], ["c1"])
+    store = store_of([dangling("a1"), MOVED])
+    store.apply(predict(store, "app:2", of="c1"))
+    assert predict(store, "base:1", of="c1").deleted == (image_id("c1"), image_id("a1"))
+
+
+def test_the_record_that_keeps_an_image_takes_the_parent_of_its_last_name_over():
+    store = store_of([image("a1", "cafe:2"), MOVED, container("c", of="c1")])
+    store.apply(predict(store, "base:1", of="c1"))
+    store.apply(predict(store, "app:2", of="c1", force=True))
+    assert store.images[image_id("c1")].dangling_record
+    assert store.children(image_id("a1")) == ()
