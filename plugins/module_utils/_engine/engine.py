@@ -226,8 +226,11 @@ class Engine:
         if self.api >= _MANIFESTS_API and self.facts.store == CONTAINERD:
             query["manifests"] = 1
         listed, dangling = at_once(lambda: self._sized_listing(query), self._list_dangling)
-        images = wire.parse_images(listed, self.facts.store, dangling)
+        images = wire.parse_images(listed, self.facts.store, dangling, self._partial_architecture())
         return self._with_record_parents(images, dangling)
+
+    def _partial_architecture(self) -> str | None:
+        return self.facts.architecture if self.facts.lists_partial_images else None
 
     def _sized_listing(self, query: Mapping[str, t.Any]) -> t.Any:
         try:

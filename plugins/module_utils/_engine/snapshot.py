@@ -38,6 +38,12 @@ class EngineFacts:
     data_root: str = ""
     driver_status: tuple[tuple[str, str], ...] = ()
     id: str = ""
+    architecture: str = ""
+
+    @property
+    def lists_partial_images(self) -> bool:
+        """Whether its containerd store lists images whose configuration is not on the host, which 28 began with."""
+        return self.store == CONTAINERD and self.mounts_images
 
     @property
     def mounts_images(self) -> bool:
@@ -57,7 +63,9 @@ class Image:
     containerd store, where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
     history, and ``layer_folders`` where overlay2 keeps each layer. ``parent`` is what the listing shows. On the containerd
     store a parent belongs to a record, so that a name which moved to another image has taken it along:
-    ``record_parents`` has the parents of all records, where they differ.
+    ``record_parents`` has the parents of all records, where they differ. ``is_described`` is false where its configuration is
+    not on the host: then nobody knows its labels, its creation date and its platform, and what the Engine lists instead
+    means nothing.
     """
 
     id: str
@@ -75,6 +83,7 @@ class Image:
     layer_sizes: tuple[int, ...] | None = None
     layer_folders: tuple[str, ...] = ()
     record_parents: t.Mapping[Reference, str] = dataclasses.field(default_factory=dict)
+    is_described: bool = True
 
     @property
     def all_parents(self) -> frozenset[str]:
@@ -85,6 +94,10 @@ class Image:
     def tags(self) -> tuple[Reference, ...]:
         """The references that are tags."""
         return tuple(ref for ref in self.references if ref.tag is not None)
+
+
+#: Why a rule by label or date neither selects nor lets go of an image that is not described.
+NOT_DESCRIBED = "its labels and its date are not known, because its configuration is not on the host"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -250,16 +250,22 @@ def parse_facts(version: t.Any, info: t.Any, api_version: str) -> EngineFacts:
         data_root=_string(info, "DockerRootDir"),
         driver_status=status,
         id=_string(info, "ID"),
+        architecture=_string(version, "Arch"),
     )
 
 
 # Images
 
 
-def parse_images(listed: t.Any, store: str, dangling: Iterable[str] = ()) -> tuple[Image, ...]:
-    """Read ``GET /images/json``. ``dangling`` are the IDs that a containerd store lists for the filter of that name."""
+def parse_images(
+    listed: t.Any, store: str, dangling: Iterable[str] = (), architecture: str | None = None
+) -> tuple[Image, ...]:
+    """Read ``GET /images/json``. ``dangling`` are the IDs that a containerd store lists for the filter of that name.
+
+    ``architecture`` is the host's, where the Engine lists images whose configuration is not on the host.
+    """
     dangling_ids = frozenset(dangling)
-    images = (_image(raw, store, dangling_ids) for raw in _entries(listed, "the list of images"))
+    images = (_image(raw, store, dangling_ids, architecture) for raw in _entries(listed, "the list of images"))
     return tuple(sorted(images, key=lambda image: image.id))
 
 
@@ -278,7 +284,7 @@ def parse_ids(listed: t.Any) -> frozenset[str]:
     return frozenset(_id(raw) for raw in _entries(listed, "the list of images"))
 
 
-def _image(raw: dict[str, t.Any], store: str, dangling_ids: frozenset[str]) -> Image:
+def _image(raw: dict[str, t.Any], store: str, dangling_ids: frozenset[str], architecture: str | None) -> Image:
     """Read one entry.
 
     A containerd store filters records, so it lists an image that has names too as dangling when a record
@@ -286,18 +292,20 @@ def _image(raw: dict[str, t.Any], store: str, dangling_ids: frozenset[str]) -> I
     """
     image_id, created = _id(raw), _number(raw, "Created")
     references, unread = _references(raw, store)
+    is_described = architecture is None or _is_described(raw, architecture)
     return Image(
         id=image_id,
         references=references,
         parent=_string(raw, "ParentId"),
-        created=created if created is not None and created > _ZERO_TIME else None,
+        created=created if created is not None and created > _ZERO_TIME and is_described else None,
         size=_bytes(raw, "Size") or 0,
         shared_size=_bytes(raw, "SharedSize"),
         labels=_labels(raw),
-        digests=tuple(name for name in _strings(raw, "RepoDigests") if not _is_none(name)),
+        digests=tuple(name for name in _strings(raw, "RepoDigests") if not _is_none(name) and "@" in name),
         has_dangling_record=store == CONTAINERD and (image_id in dangling_ids or not (references or unread)),
         names_unread=unread,
         unpacked=_unpacked(raw) if store == CONTAINERD else None,
+        is_described=is_described,
     )
 
 
@@ -324,6 +332,26 @@ def _unpacked(raw: dict[str, t.Any]) -> int | None:
         return None
     sizes = (_fields(_fields(manifest, "ImageData"), "Size") for manifest in _objects(raw, "Manifests"))
     return sum(_bytes(size, "Unpacked") or 0 for size in sizes)
+
+
+def _is_described(raw: dict[str, t.Any], architecture: str) -> bool:
+    """Whether the configuration was read from which the labels and the date are.
+
+    28.5 to 29.1.1 list the bare ID for a digest of an image without a manifest that is all there; 29.1.2 and later list no
+    labels and no date of the manifest for the host's platform, there or not. So do images that have none.
+    """
+    if _id(raw) in _strings(raw, "RepoDigests"):
+        return False
+    if _number(raw, "Created") or _fields(raw, "Labels"):
+        return True
+    manifests = [manifest for manifest in _objects(raw, "Manifests") if _string(manifest, "Kind") == "image"]
+    # Variants of one architecture are not told apart: which of them the host prefers depends on its processor.
+    own = [manifest for manifest in manifests if _architecture(manifest) == architecture] or manifests
+    return bool(own) and all(_flag(manifest, "Available") for manifest in own)
+
+
+def _architecture(manifest: dict[str, t.Any]) -> str:
+    return _string(_fields(_fields(manifest, "ImageData"), "Platform"), "architecture")
 
 
 def _is_none(name: str) -> bool:

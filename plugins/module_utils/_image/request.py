@@ -12,7 +12,11 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    NOT_DESCRIBED,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
     Pattern,
@@ -102,6 +106,8 @@ class Filters:
         """Why this image does not match, or ``None`` when it does."""
         if self.dangling is not None and self.dangling != is_dangling(image, snapshot):
             return f"the filter dangling={'true' if self.dangling else 'false'} does not match"
+        if not image.is_described and (self.labels or self.for_engine or self.until):
+            return f"the filters do not match: {NOT_DESCRIBED}"
         for label in self.labels:
             if not label.matches(image.labels):
                 return f"the filter label={label} does not match"

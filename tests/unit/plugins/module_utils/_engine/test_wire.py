@@ -130,6 +130,60 @@ def test_a_dangling_record_beside_names_is_told_by_the_second_listing_alone():
     ]
 
 
+def manifest(architecture, available, **fields):
+    return {
+        "Kind": "image",
+        "Available": available,
+        "ImageData": {"Platform": {"architecture": architecture}},
+        **fields,
+    }
+
+
+EMPTY = {"Created": 0, "Labels": {}}
+OTHER_PLATFORM = [manifest("amd64", False), manifest("arm64", True)]
+# What Engines of the containerd store list from 28.5 on, and whether labels and date are those of the image.
+DESCRIBED = [
+    ("with labels and a date", {"Created": 7, "Labels": {"a": "b"}}, True),
+    ("with a date alone", {"Created": 7, "Labels": None}, True),
+    ("without both, and all there", {**EMPTY, "Manifests": [manifest("amd64", True)]}, True),
+    (
+        "without both, and other platforms not there",
+        {**EMPTY, "Manifests": [manifest("amd64", True), manifest("arm64", False)]},
+        True,
+    ),
+    ("29.1.2: the host's platform not there", {**EMPTY, "Manifests": OTHER_PLATFORM}, False),
+    (
+        "a variant of the host's platform not there",
+        {**EMPTY, "Manifests": [manifest("amd64", True), manifest("amd64", False)]},
+        False,
+    ),
+    (
+        "other platforms alone, of which one is not there",
+        {**EMPTY, "Manifests": [manifest("arm64", True), manifest("arm", False)]},
+        False,
+    ),
+    ("another platform alone", {**EMPTY, "Manifests": [manifest("arm64", True)]}, True),
+    (
+        "a signature beside it that is not there",
+        {**EMPTY, "Manifests": [manifest("amd64", True), manifest("", False, Kind="unknown")]},
+        True,
+    ),
+    ("an API without manifests", EMPTY, False),
+    ("28.5: no manifest is whole", {"Created": 7, "RepoDigests": [image_id("a1")]}, False),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), [r[1:] for r in DESCRIBED], ids=[r[0] for r in DESCRIBED])
+def test_whether_labels_and_date_are_known(fields, expected):
+    read = parse_images([{"Id": image_id("a1"), "RepoTags": ["app:1"], **fields}], CONTAINERD, (), "amd64")[0]
+    assert (read.is_described, read.digests) == (expected, ())
+    assert read.created == (fields["Created"] if expected else None)
+
+
+def test_engines_that_list_whole_images_alone_know_what_they_list():
+    assert parse_images([{"Id": image_id("a1"), **EMPTY}], CONTAINERD)[0].is_described
+
+
 CONTAINERS = [
     # situation, fields of the listing, expected fields
     ("name", {"Names": ["/web"]}, {"name": "web"}),

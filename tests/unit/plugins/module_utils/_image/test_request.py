@@ -4,11 +4,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    CONTAINERD,
+    GRAPHDRIVER,
+    NOT_DESCRIBED,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import (
     Filters,
@@ -331,6 +337,16 @@ def test_what_a_filter_keeps_from_the_named_images_is_told():
     request = Request.parse({"names": ["app:1", "base:1"], "filters": {"label": "keep"}})
     selection = select(snapshot(*HOST), request, NOW)
     assert selection.kept == ((APP.id, "the filter label=keep does not match", "filters"),)
+
+
+@pytest.mark.parametrize("filters", [{"label": ["a"]}, {"before": "app:1"}, {"until": "20d"}], ids=str)
+def test_what_is_not_known_of_an_image_matches_no_filter(filters):
+    subject = dataclasses.replace(OLD, labels={"a": "b"}, is_described=False)
+    found = snapshot(*HOST, matched_by_engine={"before": {OLD.id}})
+    assert Filters.parse(filters).rejects(subject, found, NOW) == f"the filters do not match: {NOT_DESCRIBED}"
+    assert (
+        Filters.parse({"dangling": False}).rejects(subject, found, NOW) != f"the filters do not match: {NOT_DESCRIBED}"
+    )
 
 
 def test_a_candidate_tells_the_words_that_asked_for_it():
