@@ -4,10 +4,10 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""Image references: parsing, the familiar form, and the Engine's globs.
+"""Image references: parsing, and the familiar form that the Engine prints. No I/O.
 
-The grammar is that of https://github.com/distribution/reference (``regexp.go``, ``normalize.go``, ``match.go``),
-which every Engine uses. No I/O.
+The grammar is that of https://github.com/distribution/reference (``regexp.go``, ``normalize.go``), which every Engine
+uses.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ _KNOWN_DIGEST_RE = re.compile(r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha51
 _HEX64_RE = re.compile(r"[0-9a-f]{64}\Z")
 _SHORT_ID_RE = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{3,64})\Z")
 
-_DEFAULT_DOMAIN = "docker.io"
-_LEGACY_DEFAULT_DOMAIN = "index.docker.io"
-_OFFICIAL_PREFIX = "library/"
+DEFAULT_DOMAIN = "docker.io"
+LEGACY_DEFAULT_DOMAIN = "index.docker.io"
+OFFICIAL_PREFIX = "library/"
 _DEFAULT_TAG = "latest"
-_NAME_MAX_LENGTH = 255
+#: Of the name with its host in Engines before 28; a name that only a newer one knows is read all the same.
+_PATH_MAX_LENGTH = 255
 
 
 class Reference(t.NamedTuple):
@@ -57,11 +58,13 @@ class Reference(t.NamedTuple):
             raise ValueError(f"{text!r} is an image ID, not a reference")
         domain, remainder = _split_domain(text)
         match = _REFERENCE_RE.match(f"{domain}/{remainder}")
-        if match is None or match.group("domain") != domain:
+        if match is None:
             raise ValueError(f"{text!r} is not a valid image reference{_hint(text, remainder)}")
+        # A first part that is no host by its characters, such as my_registry.local, belongs to the path.
+        domain = match.group("domain") or ""
         path, tag, digest = match.group("path"), match.group("tag"), match.group("digest")
-        if len(domain) + 1 + len(path) > _NAME_MAX_LENGTH:
-            raise ValueError(f"{text!r} is not a valid image reference: the name is longer than 255 characters")
+        if len(path) > _PATH_MAX_LENGTH:
+            raise ValueError(f"{text!r} is not a valid image reference: its path is longer than 255 characters")
         if digest is not None and not _KNOWN_DIGEST_RE.match(digest):
             raise ValueError(
                 f"{text!r} is not a valid image reference: a digest is sha256: and 64 lower-case hex digits"
@@ -73,15 +76,15 @@ class Reference(t.NamedTuple):
     @property
     def name(self) -> str:
         """The repository in full: ``docker.io/library/redis``."""
-        return f"{self.domain}/{self.path}"
+        return f"{self.domain}/{self.path}" if self.domain else self.path
 
     @property
     def familiar_name(self) -> str:
         """The repository as the Engine prints it: ``redis``."""
-        if self.domain != _DEFAULT_DOMAIN:
-            return f"{self.domain}/{self.path}"
-        if self.path.startswith(_OFFICIAL_PREFIX) and self.path.count("/") == 1:
-            return self.path[len(_OFFICIAL_PREFIX) :]
+        if self.domain != DEFAULT_DOMAIN:
+            return self.name
+        if self.path.startswith(OFFICIAL_PREFIX) and self.path.count("/") == 1:
+            return self.path[len(OFFICIAL_PREFIX) :]
         return self.path
 
     @property
@@ -113,20 +116,30 @@ def _split_domain(text: str) -> tuple[str, str]:
     """Tell the registry host from the rest, by the rules of the reference library's ``splitDockerDomain``."""
     first, slash, rest = text.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first)
-    domain, remainder = (first, rest) if is_host else (_DEFAULT_DOMAIN, text)
-    if domain == _LEGACY_DEFAULT_DOMAIN:
-        domain = _DEFAULT_DOMAIN
-    if domain == _DEFAULT_DOMAIN and "/" not in remainder:
-        remainder = _OFFICIAL_PREFIX + remainder
+    domain, remainder = (first, rest) if is_host else (DEFAULT_DOMAIN, text)
+    if domain == LEGACY_DEFAULT_DOMAIN:
+        domain = DEFAULT_DOMAIN
+    if domain == DEFAULT_DOMAIN and "/" not in remainder:
+        remainder = OFFICIAL_PREFIX + remainder
     return domain, remainder
 
 
 def _hint(text: str, remainder: str) -> str:
+    """What was probably meant."""
+    if "<none>" in text:
+        return (
+            ": docker images prints <none> for an image without a tag; select such images by the filter dangling: true,"
+            " or name their IDs"
+        )
+    if "://" in text:
+        return ": leave out the scheme, as in registry.example.com/app:1"
+    if any(char in text for char in "*?["):
+        return ": for a pattern, use the option patterns"
+    if text != text.strip() or " " in text:
+        return ": it contains white space"
     name = remainder.partition("@")[0].partition(":")[0]
     if name.lower() != name:
         return ": repository names are lower case"
-    if text != text.strip() or " " in text:
-        return ": it contains white space"
     return ""
 
 
@@ -144,118 +157,3 @@ def id_prefix(text: str) -> str | None:
 def short_id(image_id: str) -> str:
     """The 12 hex digits that the Engine prints."""
     return image_id.rpartition(":")[2][:12]
-
-
-class Pattern(t.NamedTuple):
-    """A compiled glob or regular expression over references, with the text that an operator wrote."""
-
-    text: str
-    regex: t.Pattern[str]
-    is_glob: bool
-
-    @classmethod
-    def glob(cls, text: str) -> Pattern:
-        """A glob with the semantics of the Engine's ``reference`` filter. Raises ``ValueError``."""
-        return cls(text, re.compile(_translate_glob(text) + r"\Z", re.DOTALL), True)
-
-    @classmethod
-    def search(cls, text: str) -> Pattern:
-        """A Python regular expression, searched in the familiar form. Raises ``ValueError``."""
-        if not text:
-            raise ValueError("an empty regular expression would match every image")
-        try:
-            return cls(text, re.compile(text), False)
-        except (re.error, OverflowError, RecursionError) as exc:
-            raise ValueError(f"{text!r} is not a valid regular expression: {exc}") from exc
-
-    def matches(self, reference: Reference) -> bool:
-        """Whether this selects the reference: by its familiar form, and for a glob by its familiar name too."""
-        if self.is_glob:
-            return self._matches_glob(reference.familiar_name, reference)
-        found = self.regex.search(reference.familiar)
-        # A digest's digits are no name: what matches nothing but some of them was not meant.
-        return found is not None and (reference.digest is None or found.start() < reference.end_of_words)
-
-    def protects(self, reference: Reference) -> bool:
-        """Like :meth:`matches`, but a rule that keeps must not miss for a spelling.
-
-        A digest's digits count, and a pattern that spells the default registry or ``library`` out is compared with the full
-        form too.
-        """
-        names = [reference.familiar_name]
-        if reference.domain == _DEFAULT_DOMAIN:
-            written = self.text.replace("\\", "")
-            spelled = [domain for domain in (_LEGACY_DEFAULT_DOMAIN, _DEFAULT_DOMAIN) if domain in written]
-            names += [f"{domain}/{path}" for domain in spelled for path in (reference.path, reference.familiar_name)]
-            names += [reference.path] if _OFFICIAL_PREFIX in written else []
-        if self.is_glob:
-            return any(self._matches_glob(name, reference) for name in names)
-        return any(self.regex.search(name + reference.suffix) for name in names)
-
-    def _matches_glob(self, name: str, reference: Reference) -> bool:
-        # Hosts have tens of thousands of references: the name is put together once for both comparisons.
-        match = self.regex.match
-        return match(name + reference.suffix) is not None or match(name) is not None
-
-
-def _translate_glob(text: str) -> str:
-    """Go's ``path.Match`` as a regular expression: ``*`` and ``?`` stop at ``/``, ``[^a-z]`` does not, ``\\`` quotes."""
-    if not text:
-        raise ValueError("an empty pattern matches nothing")
-    chunks: list[list[str]] = [[]]
-    position = 0
-    while position < len(text):
-        char = text[position]
-        position += 1
-        if char == "*":
-            chunks.append([])
-        elif char == "?":
-            chunks[-1].append("[^/]")
-        elif char == "[":
-            translated, position = _translate_class(text, position)
-            chunks[-1].append(translated)
-        elif char == "\\":
-            if position == len(text):
-                raise ValueError(f"{text!r} is not a valid pattern: it ends in a backslash")
-            chunks[-1].append(re.escape(text[position]))
-            position += 1
-        else:
-            chunks[-1].append(re.escape(char))
-    first, *starred = ["".join(chunk) for chunk in chunks]
-    # A run of stars is one star.
-    starred = [chunk for chunk in starred[:-1] if chunk] + starred[-1:]
-    if not starred:
-        return first
-    # Like Go, a star settles for the first place where the text up to the next star matches. A group in a look-ahead is
-    # never tried again: without that, a pattern with many stars would take forever.
-    settled = "".join(f"(?=(?P<star{i}>[^/]*?{chunk}))(?P=star{i})" for i, chunk in enumerate(starred[:-1]))
-    return f"{first}{settled}[^/]*{starred[-1]}"
-
-
-def _translate_class(text: str, position: int) -> tuple[str, int]:
-    negated = text[position : position + 1] == "^"
-    if negated:
-        position += 1
-    ranges: list[str] = []
-    while True:
-        if text[position : position + 1] == "]" and ranges:
-            return f"[{'^' if negated else ''}{''.join(ranges)}]", position + 1
-        low, position = _class_char(text, position)
-        high = low
-        if text[position : position + 1] == "-":
-            high, position = _class_char(text, position + 1)
-        if high < low:
-            raise ValueError(f"{text!r} is not a valid pattern: the range {low}-{high} is reversed")
-        ranges.append(f"{re.escape(low)}-{re.escape(high)}")
-
-
-def _class_char(text: str, position: int) -> tuple[str, int]:
-    char = text[position : position + 1]
-    if char in ("", "-", "]"):
-        raise ValueError(f"{text!r} is not a valid pattern: '[' opens a character class that is not complete")
-    if char == "\\":
-        position += 1
-        char = text[position : position + 1]
-        if not char:
-            raise ValueError(f"{text!r} is not a valid pattern: it ends in a backslash")
-    return char, position + 1

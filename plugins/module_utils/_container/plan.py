@@ -20,9 +20,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.requ
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER, RUNNING_STATES
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Finder, parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Finder
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Pattern
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
-    Pattern,
     Reference,
     id_prefix,
     short_id,
@@ -383,9 +384,8 @@ def _first_match(patterns: Iterable[Pattern], name: str) -> Pattern | None:
 
 
 def _matches(pattern: Pattern, name: str) -> bool:
-    compare = pattern.regex.match if pattern.is_glob else pattern.regex.search
     # The API's own names begin with a slash, which a pattern may have from there, as in "^/web$".
-    return compare(name) is not None or ("/" in pattern.text and compare(f"/{name}") is not None)
+    return pattern.finds(name) or ("/" in pattern.text and pattern.finds(f"/{name}"))
 
 
 def _verdict(container: Container, request: Request, snapshot: Snapshot) -> Verdict | None:

@@ -13,13 +13,10 @@ import re
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import (
-    LabelMatch,
-    parse_all,
-    parse_patterns,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._grammar import CONTAINER_NAMES
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch, parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Glob, Pattern, parse_patterns
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
-    Pattern,
     Reference,
     id_prefix,
     is_image_id,
@@ -60,7 +57,7 @@ class ImageChoice(t.NamedTuple):
         """Raises ``ValueError`` with the input quoted."""
         text = text.strip()
         if _GLOB_SIGNS & set(text):
-            return cls(text, Pattern.glob(text))
+            return cls(text, Glob.parse(text))
         if id_prefix(text) is None and not is_image_id(text):
             Reference.parse(text)
         return cls(text, None)
@@ -103,8 +100,10 @@ class Request:
         kill = bool(params.get("kill"))
         return cls(
             names=_optional(params.get("names"), lambda values: parse_all("names", _name, values)),
-            patterns=_optional(params.get("patterns"), lambda values: parse_patterns("patterns", values, use_regex)),
-            excludes=parse_patterns("excludes", params.get("excludes") or (), use_regex),
+            patterns=_optional(
+                params.get("patterns"), lambda values: parse_patterns("patterns", values, use_regex, CONTAINER_NAMES)
+            ),
+            excludes=parse_patterns("excludes", params.get("excludes") or (), use_regex, CONTAINER_NAMES),
             images=_optional(params.get("images"), lambda values: parse_all("images", ImageChoice.parse, values)),
             labels=_optional(params.get("labels"), lambda values: _labels("labels", values)),
             exclude_labels=tuple(_parse_labels("exclude_labels", params.get("exclude_labels") or ())),

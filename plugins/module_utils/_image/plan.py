@@ -16,9 +16,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     Snapshot,
     after_results,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import (
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import (
     Candidate,
-    Request,
     Selection,
     find_compared,
     protected_by,
@@ -38,6 +37,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.space im
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 
 DELETED = "deleted"
 UNTAGGED = "untagged"

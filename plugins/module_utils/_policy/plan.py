@@ -26,7 +26,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     refuse,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Candidate, first_match
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Candidate
+from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import first_match
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.protect import (
     IN_USE,

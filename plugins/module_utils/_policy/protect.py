@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import find_compared, protected_by
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import find_compared, protected_by
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     CREATED,

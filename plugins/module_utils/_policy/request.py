@@ -13,13 +13,9 @@ import re
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import (
-    LabelMatch,
-    parse_all,
-    parse_patterns,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch, parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Pattern, parse_patterns
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
-    Pattern,
     Reference,
     id_prefix,
     is_image_id,

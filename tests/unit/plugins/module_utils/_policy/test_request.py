@@ -9,6 +9,7 @@ import re
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
+from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Glob, Regex
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     Guard,
     Keep,
@@ -146,7 +147,8 @@ def test_one_side_can_be_read_as_globs_and_the_other_as_expressions():
     policy = Policy.parse(
         {"remove": {"patterns": ["^app:"], "use_regex": True}, "keep": {"patterns": ["app:1*"], "use_regex": False}}
     )
-    assert [policy.remove.patterns[0].is_glob, policy.keep.patterns[0].is_glob] == [False, True]
+    assert isinstance(policy.remove.patterns[0], Regex)
+    assert isinstance(policy.keep.patterns[0], Glob)
 
 
 def test_the_engine_is_asked_for_what_only_it_can_compare():
