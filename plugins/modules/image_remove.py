@@ -33,10 +33,11 @@ options:
       - An image that has several references is removed by its ID only when all of them are of one repository and at most one
         of them is a tag, or with O(force=true). Name its references instead.
       - A short ID that stands for several images is an error that lists them.
-      - Quote an ID that consists of digits only, such as V("0501"). Otherwise YAML takes it for a number, and drops or converts
-        its leading zeros.
+      - Quote what consists of digits, such as the ID V("0501") or the name V("1.10"). YAML takes these for numbers otherwise and
+        reads V(1.10) as V(1.1), so that a number is an error.
+      - A name is not a pattern. Use O(patterns) for V(redis:*), and O(filters) for the V(<none>) that C(docker images) prints.
     type: list
-    elements: str
+    elements: raw
     aliases: [name]
   filters:
     description:
@@ -44,7 +45,7 @@ options:
       - The keys are those of C(docker images --filter). Every key that is given must match.
       - V(dangling) is a boolean. As for the Engine, an image with digests but no tag is dangling on the graphdriver store and
         not on the containerd store. An untagged parent of another image is not selected.
-      - V(label) is a C(key) or C(key=value), or a list of them that must all match.
+      - V(label) is a C(key) or C(key=value), or a list of them that must all match. V(label!) is the same, and none of them may match.
       - V(before) and V(since) name an image. The Engine itself compares the creation dates.
       - V(until) is a duration such as V(168h) or V(7d), or a timestamp such as V(2020-07-07T00:00:00Z). It is compared with
         the creation date of the image. An image whose creation date is that of a reproducible build does not match.

@@ -16,7 +16,8 @@ OPTIONS: dict[str, t.Any] = merge(
     SELECTION,
     RESULT,
     {
-        "names": {"type": "list", "elements": "str", "aliases": ["name"]},
+        # Raw, so that a number is seen: YAML has read 1.10 as 1.1 by then.
+        "names": {"type": "list", "elements": "raw", "aliases": ["name"]},
         "filters": {"type": "dict"},
         "untag_only": {"type": "bool", "default": False},
         "on_conflict": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
