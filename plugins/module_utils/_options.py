@@ -38,7 +38,7 @@ def written(option: str, values: Iterable[t.Any]) -> list[str]:
     for value in values:
         if isinstance(value, (bool, int, float)):
             kind = "boolean" if isinstance(value, bool) else "number"
-            raise InvalidRequest(f'{option}: {value!r} is a {kind} in YAML, not a string: quote it, as in "1.10"')
+            raise InvalidRequest(f'{option}: {value!r} is, in YAML, a {kind} and not a string: quote it, as in "1.10"')
         if not isinstance(value, str):
             raise InvalidRequest(f"{option}: {value!r} is not a string")
         texts.append(value.strip())
@@ -53,14 +53,17 @@ class LabelMatch(t.NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> LabelMatch:
-        """Raises ``ValueError`` where nothing could match: no key, white space around the sign, ``key!=value``, ``key==value``."""
+        """Raises ``ValueError`` where nothing could match: no key, white space around the sign, ``key!=value``, ``key==``."""
         key, equals, value = text.strip().partition("=")
         if not key.strip() or key != key.strip() or value != value.strip():
             raise ValueError(f"{text!r} is not a label: write key or key=value")
         if key.endswith("!"):
+            name = key.rstrip("!")
             raise ValueError(
-                f"{text!r} is not a label: a label cannot be negated here; use exclude_labels, or the filter label!"
+                f"{text!r} is not a label: to keep what has {name!r}, write it to exclude_labels, or in filters to label!"
             )
+        if equals and not value:
+            raise ValueError(f"{text!r} has no value: write {key!r} for any value")
         if value.startswith("="):
             raise ValueError(f"{text!r} is not a label: write one equals sign, as in {key}={value.lstrip('=')}")
         return cls(key, value if equals else None)

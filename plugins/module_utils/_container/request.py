@@ -144,16 +144,7 @@ def _labels(option: str, values: Sequence[t.Any]) -> list[LabelMatch]:
 
 
 def _parse_labels(option: str, values: Sequence[t.Any]) -> list[LabelMatch]:
-    return parse_all(option, _label, [str(value) for value in values])
-
-
-def _label(text: str) -> LabelMatch:
-    label = LabelMatch.parse(text)
-    if label.key.endswith("!"):
-        raise ValueError(f"{text!r} is not a label: to keep what has {label.key[:-1]!r}, write it to exclude_labels")
-    if label.value == "":
-        raise ValueError(f"{text!r} has no value: write {label.key!r} for any value")
-    return label
+    return parse_all(option, LabelMatch.parse, [str(value) for value in values])
 
 
 def _states(values: Sequence[str] | None) -> tuple[str, ...]:
