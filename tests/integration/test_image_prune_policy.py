@@ -16,7 +16,7 @@ import yaml
 from docker import APIClient
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy import engine as measuring
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import measure as measuring
 from ansible_collections.imagewarden.docker.plugins.modules import image_prune_policy
 from tests.integration.engine_state import EngineState
 from tests.integration.image_task import FORETOLD, all_of
