@@ -16,7 +16,7 @@ from pathlib import Path
 
 from docker import APIClient
 
-from tests.lab import archive, published, state
+from tests.lab import archive, machine, published, state
 from tests.lab.directory import LabDirectory
 from tests.lab.errors import LabError
 from tests.lab.private_engine import private_engine
@@ -27,8 +27,9 @@ ROOT = HERE.parent
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="imagewarden-demo-") as folder:
-        lab = LabDirectory(Path(folder))
+    machine.require("dockerd", "docker-registry", "busybox")
+    with tempfile.TemporaryDirectory(prefix="imagewarden-demo-") as directory:
+        lab = LabDirectory(Path(directory))
         with _started(lab) as (client, docker_host, registry):
             pulled = fill(client, registry)
             say("A private Docker Engine was started and filled. It holds:")

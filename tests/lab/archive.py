@@ -20,6 +20,9 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import machine
+from .errors import LabError
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -95,6 +98,7 @@ def token_layer(token: str, size_bytes: int = 0, runnable: bool = False) -> byte
 @functools.lru_cache(maxsize=1)
 def busybox() -> bytes:
     """The machine's static busybox, the only program that images of the lab hold."""
+    machine.require("busybox")
     for path in filter(None, (shutil.which("busybox"), "/bin/busybox", "/usr/bin/busybox")):
         try:
             content = Path(path).read_bytes()
@@ -103,7 +107,7 @@ def busybox() -> bytes:
         # A program that asks for a dynamic linker would not start in an empty image.
         if b"/ld-" not in content[:4096]:
             return content
-    raise FileNotFoundError("no static busybox on this machine: install the package busybox-static")
+    raise LabError("the busybox of this machine is not static: install the package busybox-static")
 
 
 def index(images: t.Sequence[Image]) -> bytes:

@@ -21,6 +21,19 @@ from .unix_http import answers, get_json, wait_until_answers
 
 _SCRIPT = Path(__file__).with_name("host.sh")
 
+#: What a container needs to run an Engine in it.
+RIGHTS: dict[str, t.Any] = {
+    "NetworkMode": "host",
+    "CgroupnsMode": "host",
+    "DeviceCgroupRules": ["a *:* rwm"],
+    # Privileged containers fail where the machine itself lacks a capability; this works there and elsewhere.
+    "CapAdd": ["ALL"],
+    "CapDrop": ["SYS_RESOURCE"],
+    "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
+    "MaskedPaths": [],
+    "ReadonlyPaths": [],
+}
+
 
 class Host:
     """One host of the lab: a container, a directory that it shares with the outside, a directory for its data."""
@@ -139,16 +152,8 @@ class Host:
             # An Engine in a container must not load AppArmor profiles; that variable tells it so.
             "Env": ["container=docker", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
             "HostConfig": {
-                "NetworkMode": "host",
-                "CgroupnsMode": "host",
+                **RIGHTS,
                 "Binds": [*programs, *(f"{source}:{target}:rw" for source, target in binds.items())],
-                "DeviceCgroupRules": ["a *:* rwm"],
-                # Privileged containers fail where the machine itself lacks a capability; this works there and elsewhere.
-                "CapAdd": ["ALL"],
-                "CapDrop": ["SYS_RESOURCE"],
-                "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
-                "MaskedPaths": [],
-                "ReadonlyPaths": [],
                 "LogConfig": {"Type": "json-file", "Config": {"max-size": "5m"}},
             },
         }
