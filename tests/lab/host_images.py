@@ -20,13 +20,15 @@ if t.TYPE_CHECKING:
     from docker import APIClient
 
 _REPOSITORY = "imagewarden-lab/host"
-_MIRROR = "http://deb.debian.org/debian"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def host_image(client: APIClient, suite: Suite, mirror: str | None = None) -> str:
-    """The reference of a suite's host image in the outer Engine, made if it is not there yet."""
-    mirror = mirror or os.environ.get("IMAGEWARDEN_LAB_MIRROR") or _MIRROR
+    """The reference of a suite's host image in the outer Engine, made if it is not there yet.
+
+    Without a mirror, and none in IMAGEWARDEN_LAB_MIRROR, mmdebstrap uses its own.
+    """
+    mirror = mirror or os.environ.get("IMAGEWARDEN_LAB_MIRROR")
     reference = f"{_REPOSITORY}:{suite.name}-{_recipe(suite)}"
     if not client.images(name=reference, quiet=True):
         machine.require("mmdebstrap")
@@ -55,9 +57,9 @@ def _options(suite: Suite) -> list[str]:
     return options
 
 
-def _make(client: APIClient, suite: Suite, mirror: str, reference: str) -> None:
-    source = f"deb [signed-by={_KEYRING}] {mirror} {suite.name} main"
-    command = [machine.program("mmdebstrap"), *_options(suite), suite.name, "-", source]
+def _make(client: APIClient, suite: Suite, mirror: str | None, reference: str) -> None:
+    source = [f"deb [signed-by={_KEYRING}] {mirror} {suite.name} main"] if mirror else []
+    command = [machine.program("mmdebstrap"), *_options(suite), suite.name, "-", *source]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         assert process.stdout is not None
@@ -66,7 +68,7 @@ def _make(client: APIClient, suite: Suite, mirror: str, reference: str) -> None:
         answer = client.import_image_from_data(_blocks(process.stdout), changes=['CMD ["/bin/sh"]'])
         if process.wait() != 0:
             log.seek(0)
-            raise LabError(f"mmdebstrap {suite.name} from {mirror} failed: {_tail(log.read())}")
+            raise LabError(f"mmdebstrap {suite.name} failed{f' with {mirror}' if mirror else ''}: {_tail(log.read())}")
         image = _imported(answer)
     for outdated in client.images(name=_REPOSITORY):
         for tagged in outdated["RepoTags"] or []:

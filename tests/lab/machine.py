@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -26,7 +25,6 @@ _PACKAGES = {
     "busybox": ("busybox-static",),
 }
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
-_POLICY = Path("/usr/sbin/policy-rc.d")
 _APT_INSTALL = Path(__file__).parents[1] / "tools" / "apt-install"
 _INSTALLING = threading.Lock()
 
@@ -59,24 +57,9 @@ def program(command: str) -> str:
 
 
 def _install(packages: t.Sequence[str]) -> None:
-    with _services_stay_down():
-        output, nothing = subprocess.PIPE, subprocess.DEVNULL
-        command = [str(_APT_INSTALL), *packages]
-        installed = subprocess.run(command, stdin=nothing, stdout=output, stderr=subprocess.STDOUT, check=False)
+    output, nothing = subprocess.PIPE, subprocess.DEVNULL
+    command = [str(_APT_INSTALL), *packages]
+    installed = subprocess.run(command, stdin=nothing, stdout=output, stderr=subprocess.STDOUT, check=False)
     if installed.returncode != 0:
         reason = installed.stdout.decode(errors="replace").strip()[-800:]
         raise LabError(f"cannot install {', '.join(packages)}: {reason}")
-
-
-@contextlib.contextmanager
-def _services_stay_down() -> t.Iterator[None]:
-    """Installing a package must not start its service: the lab's Engines are not the machine's."""
-    if _POLICY.exists():
-        yield
-        return
-    _POLICY.write_text("#!/bin/sh\nexit 101\n")
-    _POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        _POLICY.unlink()
