@@ -43,7 +43,7 @@ venv: ## Make .venv with the pinned test requirements (nothing to do when it is 
 	@touch $@
 
 .PHONY: demo
-demo: venv ## Remove images from a private Engine before your eyes: check mode, for real, and again.
+demo: venv ## Show an audit, a cleanup and a second run on a private Engine (root or sudo; a minute).
 	@demo/run
 
 .PHONY: test

@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Starts an Engine, fills it, cleans it up with the playbook beside this file, and shows what that changes."""
+"""Starts an Engine, fills it, audits it and cleans it up with the collection's playbooks, and shows what each step changes."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import typing as t
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from tests.lab.registry import Registry
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+HOST = "web01"
+COLUMNS = 100
 
 
 def main() -> int:
@@ -31,24 +35,95 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="imagewarden-demo-") as directory:
         lab = LabDirectory(Path(directory))
         with _started(lab) as (client, docker_host, registry):
-            pulled = fill(client, registry)
-            say("A private Docker Engine was started and filled. It holds:")
-            show(client)
-            say("The playbook in check mode: what would it do?")
-            before = everything(client)
-            foretold = play(docker_host, pulled, "--check", "--diff")
-            if everything(client) != before:
-                raise LabError("check mode changed the Engine")
-            say("Check mode touched nothing: images and containers are what they were. Now the playbook for real:")
-            done = play(docker_host, pulled, "--diff")
-            if done != foretold:
-                raise LabError("the run differs from what check mode foretold")
-            say("That was, word for word, what check mode foretold. What is left:")
-            show(client)
-            say("The playbook once more: there is nothing left to do.")
-            play(docker_host, pulled, "--diff")
-    say("The Engine is gone. README.md tells how to run the same against your own hosts.")
+            fill(client, registry)
+            tell(client, Playbooks(docker_host, lab.root / "reports"))
+    say("The private Engine was removed. README.md says how to run the same on your hosts.")
     return 0
+
+
+def tell(client: APIClient, playbooks: Playbooks) -> None:
+    """The demonstration itself; it fails if a promise of the collection does not hold."""
+    say("A host, played by a private Docker Engine. Its images:")
+    show(client)
+    say("What shall be removed (demo/variables.yml): a chain of containers, tags and a policy")
+    print((HERE / "variables.yml").read_text().partition("happens.\n")[2], flush=True)
+
+    say("Audit: what would that remove, and why does the rest stay?")
+    before = everything(client)
+    predicted = playbooks.run("audit", "--diff")
+    print_report(predicted)
+    if everything(client) != before:
+        raise LabError("the audit changed the Engine")
+
+    say("The audit changed nothing. Now for real:")
+    done = playbooks.run("cleanup", "--diff")
+    print_space(done)
+    if removals(done) != removals(predicted):
+        raise LabError("the run differs from what the audit predicted")
+
+    say("Exactly what the audit predicted was removed. Once more: nothing is left to do.")
+    again = playbooks.run("cleanup", "--diff")
+    print_report(again, reasons=False)
+    if again["changed"]:
+        raise LabError("a second run changed something")
+
+    say("And `docker image prune --all`? On the images that were kept, it removes:")
+    kept = {image["id"]: image for image in images_of(again)}
+    client.prune_images(filters={"dangling": False})
+    left = {image["Id"] for image in client.images()}
+    for image_id in [image_id for image_id in kept if image_id not in left]:
+        print_reason(kept[image_id])
+    print(flush=True)
+
+
+class Playbooks:
+    """The collection's playbooks, run as an operator runs them, with this checkout as the installed collection."""
+
+    def __init__(self, docker_host: str, reports: Path) -> None:
+        self._reports = reports
+        self._options = [
+            *("--inventory", f"{HOST},", "--connection", "local"),
+            *("--extra-vars", f"ansible_python_interpreter={sys.executable} image_cleanup_report_dir={reports}"),
+            *("--extra-vars", json.dumps({"image_cleanup_docker": {"docker_host": docker_host}})),
+            *("--extra-vars", f"@{HERE / 'variables.yml'}"),
+        ]
+
+    def run(self, name: str, *options: str) -> dict[str, t.Any]:
+        """Run one of them, show what it prints of changes, and return the host's report."""
+        shown = ["ansible-playbook", f"imagewarden.docker.{name}", "-i inventory -e @demo/variables.yml", *options]
+        print(bold(f"$ {' '.join(shown)}"), flush=True)
+        command = [str(Path(sys.executable).parent / shown[0]), shown[1], *self._options, *options]
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+            "ANSIBLE_FORCE_COLOR": "1" if colours() else "0",
+            "ANSIBLE_NOCOWS": "1",
+            # What changes, and nothing else; the summary comes from the report.
+            "ANSIBLE_DISPLAY_OK_HOSTS": "no",
+            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "no",
+            "COLUMNS": str(COLUMNS),
+        }
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        ) as process:
+            for block in _blocks(process.stdout or ()):
+                print(block, flush=True)
+        if process.returncode:
+            raise LabError(f"the playbook failed with exit code {process.returncode}")
+        return dict(json.loads((self._reports / f"{HOST}.json").read_text()))
+
+
+def _blocks(lines: t.Iterable[str]) -> t.Iterator[str]:
+    """The paragraphs that Ansible prints, but for its bookkeeping, which is as long as what happened."""
+    block: list[str] = []
+    for line in (*lines, "\n"):
+        if line.strip():
+            block.append(line)
+            continue
+        text = "".join(block)
+        if block and "included: " not in text and "PLAY RECAP" not in text:
+            yield text
+        block = []
 
 
 @contextlib.contextmanager
@@ -63,7 +138,7 @@ def _started(lab: LabDirectory) -> t.Iterator[tuple[APIClient, str, Registry]]:
         engine.purge()
 
 
-def fill(client: APIClient, registry: Registry) -> str:
+def fill(client: APIClient, registry: Registry) -> None:
     """A small host: releases on shared layers, containers that hold some, leftovers of builds, and an image pulled by digest."""
     base = archive.token_layer("base", size_bytes=4_000_000, runnable=True)
     # The order of creation; the oldest first.
@@ -71,6 +146,7 @@ def fill(client: APIClient, registry: Registry) -> str:
         ("2025-11-03T08:00:00Z", ["shop:1.4"], 1_500_000),
         ("2026-02-17T08:00:00Z", ["shop:1.5", "shop:previous"], 1_600_000),
         ("2026-06-09T08:00:00Z", ["shop:1.6", "shop:latest", "registry.example.com/shop:1.6"], 1_700_000),
+        ("2025-12-12T08:00:00Z", ["worker:1.9"], 890_000),
         ("2026-01-20T08:00:00Z", ["worker:2.0"], 900_000),
         ("2026-05-11T08:00:00Z", ["worker:2.1"], 950_000),
         ("2026-07-01T08:00:00Z", ["registry.example.com/ci/shop:pr-412"], 800_000),
@@ -83,11 +159,10 @@ def fill(client: APIClient, registry: Registry) -> str:
         own = archive.token_layer(state.token(), size_bytes=size)
         state.load_image(client, names, created=created, layers=[base, own])
     state.container(client, "shop:1.6", "running", name="shop-web")
-    state.container(client, "worker:2.0", "exited", name="worker-last-night")
+    state.container(client, "worker:1.9", "exited", name="worker-last-night")
     tool = archive.Image((archive.token_layer("tool", size_bytes=600_000),), created="2026-03-01T08:00:00Z")
-    pulled = f"{registry.address}/tools/backup@{published.publish(registry, 'tools/backup:3', tool)}"
-    state.pull(client, pulled)
-    return pulled
+    digest = published.publish(registry, "tools/backup:3", tool)
+    state.pull(client, f"{registry.address}/tools/backup@{digest}")
 
 
 def show(client: APIClient) -> None:
@@ -110,7 +185,7 @@ def show(client: APIClient) -> None:
 
 
 def everything(client: APIClient) -> tuple[object, object]:
-    """All that the Engine tells of its images and containers, but for how long these have been up."""
+    """All that the Engine reports of its images and containers, but for how long these have been up."""
     containers = [{**container, "Status": None} for container in client.containers(all=True)]
     return sorted(client.images(all=True), key=lambda image: image["Id"]), containers
 
@@ -120,36 +195,56 @@ def _short(name: str) -> str:
     return f"{repository}@sha256:{digest[:12]}…" if at else name
 
 
+def images_of(report: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The verdicts on images, as they are at the end of the chain."""
+    return list(report["engines"][0]["stages"]["policy"]["images"])
+
+
+def removals(report: dict[str, t.Any]) -> list[t.Any]:
+    """What each stage removed, in order."""
+    keys = ("removed", "untagged", "deleted", "images", "containers")
+    return [[(stage or {}).get(key) for key in keys] for stage in report["engines"][0]["stages"].values()]
+
+
+def print_report(report: dict[str, t.Any], *, reasons: bool = True) -> None:
+    """The summary, and the reason of each image that stays."""
+    for line in textwrap.wrap(report["summary"], COLUMNS - len(HOST) - 2):
+        print(f"{HOST}  {line}")
+    if reasons:
+        print("\nWhat stays, and why (from the report):")
+        for image in images_of(report):
+            if image["action"] == "kept":
+                print_reason(image)
+    print(flush=True)
+
+
+def print_reason(image: dict[str, t.Any]) -> None:
+    """One image by its names, and its reason below."""
+    names = ", ".join(_short(name) for name in image["references"]) or image["id"][7:19]
+    print(textwrap.fill(names, COLUMNS, initial_indent="  ", subsequent_indent="    "))
+    print(textwrap.fill(image["reason"], COLUMNS, initial_indent="    ", subsequent_indent="    "))
+
+
+def print_space(report: dict[str, t.Any]) -> None:
+    """The images before and after, by the Engine's own numbers."""
+    before, after = (report["engines"][0][when]["totals"]["images"] for when in ("before", "after"))
+    print(f"{HOST}  {report['summary']}")
+    for when, totals in (("before", before), ("after", after)):
+        print(f"  {when:6}  {totals['count']:2} images  {totals['size'] / 1e6:5.1f} MB")
+    print(flush=True)
+
+
+def colours() -> bool:
+    """Whether a person reads along, in a terminal or in a picture of one."""
+    return sys.stdout.isatty() or os.environ.get("FORCE_COLOR", "") not in ("", "0")
+
+
+def bold(text: str) -> str:
+    return f"\033[1m{text}\033[0m" if colours() else text
+
+
 def say(text: str) -> None:
-    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
-
-
-def play(docker_host: str, pulled: str, *options: str) -> str:
-    """Run the playbook as an operator would, with this checkout as the installed collection; returns what it printed."""
-    print(f"$ ansible-playbook demo/playbook.yml {' '.join(options)}", flush=True)
-    command = [
-        str(Path(sys.executable).parent / "ansible-playbook"),
-        *("--inventory", "localhost,", "--connection", "local"),
-        *("--extra-vars", f"ansible_python_interpreter={sys.executable}"),
-        *("--extra-vars", f"demo_docker_host={docker_host} demo_pulled_digest={pulled}"),
-        str(HERE / "playbook.yml"),
-        *options,
-    ]
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-        "ANSIBLE_FORCE_COLOR": "1" if sys.stdout.isatty() else "0",
-        "ANSIBLE_NOCOWS": "1",
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-    }
-    printed = []
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            printed.append(line)
-    if process.returncode:
-        raise LabError(f"the playbook failed with exit code {process.returncode}")
-    return "".join(printed)
+    print("\n" + bold(f"== {text}") + "\n", flush=True)
 
 
 if __name__ == "__main__":
@@ -158,4 +253,4 @@ if __name__ == "__main__":
     except LabError as error:
         sys.exit(f"make demo: {error}")
     except KeyboardInterrupt:
-        sys.exit("make demo: interrupted; the Engine is gone")
+        sys.exit("make demo: interrupted; the private Engine was removed")
