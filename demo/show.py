@@ -159,7 +159,7 @@ def fill(client: APIClient, registry: Registry) -> None:
         own = archive.token_layer(state.token(), size_bytes=size)
         state.load_image(client, names, created=created, layers=[base, own])
     state.container(client, "shop:1.6", "running", name="shop-web")
-    state.container(client, "worker:1.9", "exited", name="worker-last-night")
+    state.container(client, "worker:1.9", "exited", name="worker-nightly")
     tool = archive.Image((archive.token_layer("tool", size_bytes=600_000),), created="2026-03-01T08:00:00Z")
     digest = published.publish(registry, "tools/backup:3", tool)
     state.pull(client, f"{registry.address}/tools/backup@{digest}")
