@@ -29,15 +29,15 @@ if t.TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def clear_failures(module: AnsibleModule) -> Iterator[None]:
-    """Turn this collection's errors into C(fail_json)."""
+def clear_failures(module: AnsibleModule, **result: t.Any) -> Iterator[None]:
+    """Turn this collection's errors into C(fail_json), with these result keys."""
     try:
         yield
     except SdkMissing as exc:
         reason = f"({exc}; install {SDK_PACKAGE})"
-        module.fail_json(msg=f"{missing_required_lib('docker')} {reason}", exception=SDK_IMPORT_ERROR)
+        module.fail_json(msg=f"{missing_required_lib('docker')} {reason}", exception=SDK_IMPORT_ERROR, **result)
     except ImageWardenError as exc:
-        module.fail_json(msg=str(exc))
+        module.fail_json(msg=str(exc), **result)
 
 
 def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:

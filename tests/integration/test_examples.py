@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The C(EXAMPLES) of C(container_remove), C(image_usage_info) and the filters, in playbooks, as they are written.
+"""The C(EXAMPLES) of C(cleanup_chain), C(container_remove), C(image_usage_info) and the filters, in playbooks, as they are written.
 
 Those of the modules that remove images need a state each, and are in these modules' own tests.
 """
@@ -106,3 +106,21 @@ def test_the_examples_of_image_usage_info_and_the_filters(fresh_engine, tmp_path
     assert '"app:1"' not in printed.partition("TASK [Only list")[0].partition("five largest")[2]
     assert '"summary.summary": "1 container removed' in printed
     assert "host   1 container removed" in printed
+
+
+def test_the_examples_of_cleanup_chain(fresh_engine, tmp_path):
+    client = fresh_engine.client
+    state.import_image(client, "app:1")
+    state.container(client, "app:1", "exited", name="old")
+    for number in range(2):
+        state.import_image(client, f"ci/web:pr-{number}")
+    state.container(client, "ci/web:pr-1", "running", name="web")
+    state.import_image(client, None)
+    tasks = of_module("cleanup_chain")
+    for check in (["--check"], []):
+        printed = run_tasks(fresh_engine, tmp_path, tasks, *check)
+        assert '"cleanup.summary": "1 reference untagged' in printed
+    # The container is younger than a day, and holds its image; that of the policy is younger than a week.
+    assert containers(fresh_engine) == ["old", "web"]
+    assert images(fresh_engine) == ["app", "ci/web"]
+    assert client.images(filters={"dangling": True}) == []

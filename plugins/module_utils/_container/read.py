@@ -28,8 +28,13 @@ def read_containers(engine: Engine, images: bool, sizes: bool = False) -> Snapsh
         lambda: engine.list_images() if images else (),
         engine.list_containers_with_sizes if sizes else engine.list_containers,
     )
-    containers = several(lambda container: _in_its_real_state(engine, container), containers)
-    return Snapshot(engine=engine.facts, images=listed, containers=tuple(filter(None, containers)))
+    return in_real_states(engine, Snapshot(engine=engine.facts, images=listed, containers=containers))
+
+
+def in_real_states(engine: Engine, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the states that containers really have: a request for each that is listed as being removed."""
+    containers = several(lambda container: _in_its_real_state(engine, container), snapshot.containers)
+    return dataclasses.replace(snapshot, containers=tuple(filter(None, containers)))
 
 
 def _in_its_real_state(engine: Engine, container: Container) -> Container | None:

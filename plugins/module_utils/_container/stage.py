@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import plan_containers, undated
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.read import (
+    in_real_states,
     read_containers,
     read_finish_times,
 )
@@ -53,6 +54,8 @@ class Stage:
         if snapshot is None or self.request.sizes:
             # A snapshot that a chain shares has no sizes of containers.
             snapshot = read_containers(engine, self.request.needs_images, self.request.sizes)
+        else:
+            snapshot = in_real_states(engine, snapshot)
         expected = after_results(snapshot, earlier)
         finished = read_finish_times(engine, undated(expected, self.request, now))
         plan = plan_containers(expected, self.request, now, finished)

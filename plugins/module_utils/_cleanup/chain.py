@@ -1,0 +1,167 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The chain of an Engine: its stages one after the other on one snapshot, each by the code of its own module."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import count, in_words, with_skipped
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES, check
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineUnavailable,
+    ImageWardenError,
+    InvalidRequest,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+
+
+def nothing_done() -> dict[str, t.Any]:
+    """The result of a chain that did not come to its first stage."""
+    return {
+        "changed": False,
+        "stages": dict.fromkeys(STAGES),
+        "before": None,
+        "after": None,
+        "notices": [],
+        "engine": None,
+        "summary": "",
+        "diff": [],
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """The stages that were asked for, by name in their order, and what is measured before and after."""
+
+    stages: tuple[tuple[str, t.Any], ...]
+    docker_host: str
+    totals: bool
+    layers: bool
+    stops_on_error: bool
+
+    @classmethod
+    def parse(cls, params: Mapping[str, t.Any]) -> Chain:
+        """Read the options of all stages before any request. Raises :class:`InvalidRequest`, which names all mistakes."""
+        checked = {name: check(name, params[name], params) for name in STAGES}
+        errors = [error for found in checked.values() for error in found.errors]
+        if errors:
+            raise InvalidRequest("; ".join(errors))
+        stages = tuple((name, found.stage) for name, found in checked.items() if found.stage is not None)
+        return cls(
+            stages,
+            params["docker_host"],
+            params["totals"],
+            any(getattr(stage, "layers", False) for _name, stage in stages),
+            params["on_error"] == "stop",
+        )
+
+    def run(self, engine: Engine, now: float, check_mode: bool) -> Report:
+        """Plan and carry out each stage on what the earlier ones leave, or would leave in check mode."""
+        snapshot = engine.read(layers=self.layers)
+        before, told = self._measure(engine, snapshot, now)
+        reports = dict(_Run(self, engine, snapshot, now, check_mode).reports())
+        results = {name: report.result for name, report in reports.items()}
+        changed = any(result["changed"] for result in results.values())
+        failures = [f"{name}: {result['msg']}" for name, result in results.items() if result.get("failed")]
+        after, trouble = (None, None) if check_mode or not changed else self._measure_again(engine, now)
+        failures += [f"after: {trouble}"] if trouble else []
+        result = {
+            **nothing_done(),
+            "changed": changed,
+            "stages": {**dict.fromkeys(STAGES), **results},
+            "before": before,
+            "after": after,
+            "notices": told,
+            "engine": engine_facts(engine.facts),
+            "summary": with_skipped(count(results), in_words(count(results))) or "nothing to do",
+            "diff": [_headed(name, result, engine.facts.host) for name, result in results.items() if _differs(result)],
+        }
+        if failures:
+            result.update(failed=True, msg="; ".join(failures))
+        return Report(result, told + [text for report in reports.values() for text in report.warnings])
+
+    def _measure(self, engine: Engine, snapshot: Snapshot, now: float) -> tuple[dict[str, t.Any], list[str]]:
+        """What the Engine holds, in totals, and what a cleaner should know of it."""
+        disk_usage = engine.disk_usage() if self.totals else None
+        file_system = read_file_system(self.docker_host, engine.facts)
+        usage = usage_report(snapshot, disk_usage, Moments(), file_system, UsageRecord(), now)
+        measured = {
+            "totals": usage["totals"],
+            "file_system": usage["file_system"],
+            "images": len(usage["images"]),
+            "containers": len(snapshot.containers),
+        }
+        return measured, notices(snapshot, file_system, engine_told=disk_usage is not None or not self.totals)
+
+    def _measure_again(self, engine: Engine, now: float) -> tuple[dict[str, t.Any] | None, str | None]:
+        try:
+            return self._measure(engine, engine.read(), now)[0], None
+        except ImageWardenError as exc:
+            return None, str(exc)
+
+
+class _Run:
+    """One walk along the chain. In check mode its one snapshot is never read anew: the earlier results change it."""
+
+    def __init__(self, chain: Chain, engine: Engine, snapshot: Snapshot, now: float, check_mode: bool) -> None:
+        self._chain = chain
+        self._engine = engine
+        self._snapshot: Snapshot | None = snapshot
+        self._now = now
+        self._check_mode = check_mode
+
+    def reports(self) -> Iterator[tuple[str, Report]]:
+        """The report of each stage, until one ends the chain."""
+        earlier: list[dict[str, t.Any]] = []
+        for name, stage in self._chain.stages:
+            report, is_lost = self._report(stage, earlier)
+            yield name, report
+            failed = bool(report.result.get("failed"))
+            if is_lost or (failed and self._chain.stops_on_error):
+                return
+            if self._check_mode:
+                earlier.append(report.result)
+            elif failed or report.result["changed"]:
+                self._snapshot = None
+
+    def _report(self, stage: t.Any, earlier: list[dict[str, t.Any]]) -> tuple[Report, bool]:
+        """What a stage returns, and whether the Engine was lost with it."""
+        try:
+            if self._snapshot is None:
+                self._snapshot = self._engine.read(layers=self._chain.layers)
+            return stage.run(self._engine, self._snapshot, self._now, self._check_mode, earlier), False
+        except ImageWardenError as exc:
+            failure = {"changed": False, "failed": True, "msg": str(exc)}
+            return Report(failure, []), isinstance(exc, EngineUnavailable)
+
+
+def _differs(result: Mapping[str, t.Any]) -> bool:
+    diff = result.get("diff") or {}
+    return bool(diff.get("before") != diff.get("after"))
+
+
+def _headed(name: str, result: Mapping[str, t.Any], host: str) -> dict[str, str]:
+    """The diff of a stage under headers that say whose it is and what it comes to.
+
+    Without the space, which is the one number that check mode cannot always know.
+    """
+    title = ", ".join(part for part in (host, name) if part)
+    numbers = {**count({name: result}), "space_exact": False, "space_reclaimed": 0, "space_expected": 0}
+    counted = with_skipped(numbers, in_words(numbers))
+    return {**result["diff"], "before_header": title, "after_header": f"{title}: {counted}"}

@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: cleanup_chain
+short_description: Remove containers, images and what a policy selects from a Docker Engine, in one go
+version_added: 1.0.0
+author:
+  - imagewarden contributors (@imagewarden)
+description:
+  - Runs M(imagewarden.docker.container_remove), M(imagewarden.docker.image_remove) and
+    M(imagewarden.docker.image_prune_policy) in this order in one module start, by the same code.
+  - The Engine is read once, and again only after a stage that changed something. In check mode every stage is planned on
+    what the earlier stages would leave, so that the whole chain is predicted exactly.
+  - The options of all stages are checked before the first request is sent.
+  - The role P(imagewarden.docker.image_cleanup#role) runs this module for every Engine of a host.
+extends_documentation_fragment:
+  - imagewarden.docker.connection
+  - imagewarden.docker.attributes
+options:
+  containers:
+    description:
+      - Which containers to remove, as options of M(imagewarden.docker.container_remove).
+      - An empty dictionary skips the stage. This applies to every stage.
+      - A stage takes all options of its module except for the connection and C(after).
+    type: dict
+    default: {}
+  images:
+    description:
+      - Which images and references to remove, as options of M(imagewarden.docker.image_remove).
+    type: dict
+    default: {}
+  policy:
+    description:
+      - Which images to prune, as options of M(imagewarden.docker.image_prune_policy).
+    type: dict
+    default: {}
+  totals:
+    description:
+      - Ask the Engine for its disk usage before and after, as C(docker system df) prints it.
+      - On a host with large volumes this can take minutes, because the Engine adds up every file in them.
+    type: bool
+    default: true
+  details:
+    description:
+      - Whether the stages list what stays too. A stage that has this option of its own ignores this one.
+    type: str
+    choices:
+      changes: List what is removed or skipped.
+      all: List everything, with the reason why it stays.
+    default: changes
+  layers:
+    description:
+      - Also return the layers that are deleted, and exact sizes, at the cost of two requests for each image on the graphdriver
+        store. A stage that has this option of its own ignores this one.
+    type: bool
+    default: false
+  on_error:
+    description:
+      - What to do when a stage fails. The task fails in either case. When the Engine cannot be reached any more, the chain ends.
+    type: str
+    choices:
+      continue: Run the later stages on what is left, and fail at the end.
+      stop: Run no later stage.
+    default: continue
+notes:
+  - Check mode and the real run return the same C(failed), C(changed), RV(stages) and C(diff) on the same state of the Engine, as
+    far as the modules of the stages promise it.
+seealso:
+  - module: imagewarden.docker.container_remove
+  - module: imagewarden.docker.image_remove
+  - module: imagewarden.docker.image_prune_policy
+  - plugin: imagewarden.docker.image_cleanup
+    plugin_type: role
+"""
+
+EXAMPLES = r"""
+- name: Remove old containers, the tags of pull requests, and all unused images but the newest
+  imagewarden.docker.cleanup_chain:
+    containers:
+      states: [exited, dead]
+      older_than: 24h
+    images:
+      patterns: ["ci/*:pr-*"]
+      on_conflict: skip
+    policy:
+      remove:
+        all_unused: true
+      keep:
+        newest: 3
+        younger_than: 7d
+  register: cleanup
+
+- name: Show what was done
+  ansible.builtin.debug:
+    var: cleanup.summary
+
+- name: Prune dangling images only, and do not ask for the disk usage
+  imagewarden.docker.cleanup_chain:
+    policy:
+      remove:
+        dangling: true
+    totals: false
+"""
+
+RETURN = r"""
+stages:
+  description:
+    - The result of each stage as its module returns it, or V(null) for a stage that did not run.
+    - A stage that failed has C(failed) and C(msg).
+  returned: always, unless an option was refused
+  type: dict
+  contains:
+    containers:
+      description: What M(imagewarden.docker.container_remove) returns.
+      type: dict
+      sample: {changed: true, removed: [cache-old], stopped: []}
+    images:
+      description: What M(imagewarden.docker.image_remove) returns.
+      type: dict
+      sample: {changed: true, untagged: ["redis:7"]}
+    policy:
+      description: What M(imagewarden.docker.image_prune_policy) returns.
+      type: dict
+      sample:
+before:
+  description: What the Engine held before the first stage. V(null) when it did not answer.
+  returned: always, unless an option was refused
+  type: dict
+  contains:
+    totals:
+      description: The lines of C(docker system df), as M(imagewarden.docker.image_usage_info) returns them. V(null) without O(totals).
+      type: dict
+      sample:
+        images: {count: 14, active: 3, size: 3758096384, reclaimable: 2147483648}
+    file_system:
+      description: The file system that holds the Engine's data, as M(imagewarden.docker.image_usage_info) returns it.
+      type: dict
+      sample: {path: /var/lib/docker, percent: 71.3}
+    images:
+      description: The number of images, intermediate ones too.
+      type: int
+      sample: 14
+    containers:
+      description: The number of containers.
+      type: int
+      sample: 5
+after:
+  description: The same after the last stage. V(null) in check mode, and when nothing changed.
+  returned: always, unless an option was refused
+  type: dict
+  sample: {totals: null, file_system: null, images: 9, containers: 3}
+notices:
+  description: What a cleaner should know before it counts on space, as M(imagewarden.docker.image_usage_info) returns it.
+  returned: always, unless an option was refused
+  type: list
+  elements: str
+  sample: []
+engine:
+  description: The Engine that answered. V(null) when none did.
+  returned: always, unless an option was refused
+  type: dict
+  sample: {version: 28.5.2, api_version: "1.51", store: containerd, driver: overlayfs, host: build-3}
+summary:
+  description: One line for a person.
+  returned: always, unless an option was refused
+  type: str
+  sample: 2 containers removed, 5 references untagged, 4 images deleted, 1.23 GB reclaimed
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.chain import Chain, nothing_done
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import OPTIONS
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
+
+
+def main() -> None:
+    """Read the options of all stages before the Engine, run the chain and leave with its result."""
+    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
+    with clear_failures(module):
+        chain = Chain.parse(module.params)
+    with clear_failures(module, **nothing_done()):
+        finish(module, chain.run(Engine(connect(module.params)), time.time(), module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.chain import Chain, nothing_done
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts, Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+
+
+class FakeEngine:
+    """Counts how often it is read."""
+
+    facts = EngineFacts(host="web-1")
+
+    def __init__(self, loses_at: int = 99) -> None:
+        self.reads = 0
+        self._loses_at = loses_at
+
+    def read(self, layers: bool = False) -> Snapshot:
+        self.reads += 1
+        if self.reads >= self._loses_at:
+            raise EngineUnavailable("nothing listens")
+        return Snapshot(engine=self.facts)
+
+
+class FakeStage:
+    """Returns or raises what it was given, and remembers what it was planned on."""
+
+    def __init__(self, result) -> None:
+        self._result = result
+        self.earlier: list = []
+
+    def run(self, engine, snapshot, now, check_mode, earlier) -> Report:
+        self.earlier = list(earlier)
+        if isinstance(self._result, Exception):
+            raise self._result
+        return Report({"changed": False, **self._result}, [])
+
+
+CHANGED = {"changed": True, "removed": ["a"], "diff": {"before": "a\n", "after": ""}}
+FAILED = {"failed": True, "msg": "two conflicts", "diff": {"before": "", "after": ""}}
+ERROR = EngineError(500, "no space")
+LOST = EngineUnavailable("nothing listens")
+
+
+def chain(*results, stops_on_error=False):
+    stages = [FakeStage(result) for result in results]
+    named = tuple(zip(("containers", "images", "policy"), stages))
+    return Chain(named, "tcp://web-1", False, False, stops_on_error), stages
+
+
+RUNS = [
+    # situation, results, whether a failure ends the chain, check mode, stages that ran, reads, message
+    ("nothing to do", [{}, {}, {}], False, False, 3, 1, None),
+    ("a change is read anew", [CHANGED, {}, {}], False, False, 3, 3, None),
+    ("check mode reads once", [CHANGED, CHANGED, {}], False, True, 3, 1, None),
+    ("the chain goes on", [{}, FAILED, {}], False, False, 3, 2, "images: two conflicts"),
+    ("the chain stops", [FAILED, {}, {}], True, False, 1, 1, "containers: two conflicts"),
+    ("an error goes on", [ERROR, {}, {}], False, False, 3, 2, "containers: the Engine answered 500: no space"),
+    ("a lost Engine ends the chain", [{}, LOST, {}], False, False, 2, 1, "images: nothing listens"),
+    ("two failures", [FAILED, {}, FAILED], False, True, 3, 1, "containers: two conflicts; policy: two conflicts"),
+]
+
+
+@pytest.mark.parametrize(
+    ("results", "stops", "check_mode", "ran", "reads", "message"),
+    [row[1:] for row in RUNS],
+    ids=[row[0] for row in RUNS],
+)
+def test_run(results, stops, check_mode, ran, reads, message) -> None:
+    engine = FakeEngine()
+    report = chain(*results, stops_on_error=stops)[0].run(engine, 0.0, check_mode)
+    stages = report.result["stages"]
+    assert [name for name, stage in stages.items() if stage is not None] == ["containers", "images", "policy"][:ran]
+    assert engine.reads == reads
+    assert report.result.get("msg") == message
+    assert report.result.get("failed", False) is (message is not None)
+    assert set(nothing_done()) <= set(report.result)
+
+
+def test_an_engine_that_is_lost_after_a_change_fails_and_says_what_was_done() -> None:
+    report = chain(CHANGED)[0].run(FakeEngine(loses_at=2), 0.0, False)
+    assert report.result["msg"] == "after: nothing listens"
+    assert report.result["changed"]
+    assert report.result["after"] is None
+
+
+def test_check_mode_hands_each_stage_the_results_of_the_earlier_ones() -> None:
+    made, stages = chain(CHANGED, {}, {})
+    made.run(FakeEngine(), 0.0, True)
+    assert [len(stage.earlier) for stage in stages] == [0, 1, 2]
+    made.run(FakeEngine(), 0.0, False)
+    assert [len(stage.earlier) for stage in stages] == [0, 0, 0]
+
+
+def test_the_diff_says_whose_it_is_and_what_it_comes_to() -> None:
+    (diff,) = chain(CHANGED, {}, FAILED)[0].run(FakeEngine(), 0.0, True).result["diff"]
+    assert diff == {
+        "before": "a\n",
+        "after": "",
+        "before_header": "web-1, containers",
+        "after_header": "web-1, containers: 1 container removed",
+    }
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    params = {
+        "docker_host": "",
+        "containers": {"sattes": []},
+        "images": {},
+        "policy": {"remove": 1},
+        "totals": True,
+        "details": "changes",
+        "layers": False,
+        "on_error": "continue",
+    }
+    with pytest.raises(InvalidRequest) as raised:
+        Chain.parse(params)
+    assert str(raised.value) == (
+        "containers: sattes: no such option; did you mean states?; policy: remove: 1 is not a dictionary"
+    )
+    parsed = Chain.parse({**params, "containers": {}, "policy": {"remove": {"dangling": True}, "layers": True}})
+    assert ([name for name, _stage in parsed.stages], parsed.layers) == (["policy"], True)
