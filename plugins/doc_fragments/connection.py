@@ -13,39 +13,44 @@ options:
   docker_host:
     description:
       - The URL of the Engine, as seen from the managed host. It begins with C(unix://), C(tcp://), C(http://), C(https://) or C(ssh://).
+        As for the Docker SDK, V(unix:/path), C(http+unix://) and V(host:port) are accepted too. TCP needs a port.
       - If it is not set, the environment variable E(DOCKER_HOST) is used, then the default. A context of the Docker CLI is
-        never followed.
+        never followed; if one is chosen there and nothing names the Engine, a warning says which Engine is used.
+      - Like all environment variables of these options, E(DOCKER_HOST) counts as unset if it is empty.
     type: str
     default: unix:///var/run/docker.sock
     aliases: [docker_url]
   tls:
     description:
       - Use TLS without verifying the Engine's certificate. O(validate_certs) takes precedence.
+      - It is an error for an address that has no TLS.
       - If it is not set, the environment variable E(DOCKER_TLS) is used.
     type: bool
     default: false
   validate_certs:
     description:
       - Use TLS and verify the Engine's certificate.
+      - It is an error for an address that has no TLS.
       - If it is not set, the environment variable E(DOCKER_TLS_VERIFY) is used.
     type: bool
     default: false
     aliases: [tls_verify]
   ca_path:
     description:
-      - A file with the certificate of the authority that signed the Engine's.
+      - A file with the certificate of the authority that signed the Engine's. It needs O(validate_certs).
+      - Certificates that would not be used, because the connection has no TLS, are an error.
       - If it is not set and the environment variable E(DOCKER_CERT_PATH) is, C(ca.pem) of that directory is used.
     type: path
     aliases: [ca_cert, tls_ca_cert, cacert_path]
   client_cert:
     description:
-      - A file with the client's certificate. Goes together with O(client_key).
+      - A file with the client's certificate. Goes together with O(client_key), and needs O(tls) or O(validate_certs).
       - If it is not set and the environment variable E(DOCKER_CERT_PATH) is, C(cert.pem) of that directory is used.
     type: path
     aliases: [tls_client_cert, cert_path]
   client_key:
     description:
-      - A file with the client's key. Goes together with O(client_cert).
+      - A file with the client's key. Goes together with O(client_cert), and needs O(tls) or O(validate_certs).
       - If it is not set and the environment variable E(DOCKER_CERT_PATH) is, C(key.pem) of that directory is used.
     type: path
     aliases: [tls_client_key, key_path]
@@ -66,6 +71,8 @@ options:
   timeout:
     description:
       - Seconds to wait for a connection, and for each answer of the Engine.
+      - What may take much longer has a longer limit of its own, V(300) seconds for listings, V(600) for removals and stops beyond the time
+        that a container has to stop, and V(3600) for commits and archives.
       - If it is not set, the environment variable E(DOCKER_TIMEOUT) is used.
     type: int
     default: 60
@@ -75,9 +82,14 @@ options:
       - The Docker SDK wants paramiko to be installed all the same.
     type: bool
     default: false
+  debug:
+    description:
+      - Accepted so that C(module_defaults) and tasks written for other collections carry over. It has no effect.
+    type: bool
+    default: false
 requirements:
   - Docker SDK for Python 5.0.3 or newer on the managed host (C(python3-docker) of the distribution, or C(docker) from PyPI)
-  - Docker Engine 20.10 or newer
+  - Docker Engine 20.10 or newer. Older Engines, Podman and anything else that answers are refused.
 notes:
   - Options of the connection are best set once, with C(module_defaults) for the action group C(imagewarden.docker.docker).
 """

@@ -8,37 +8,51 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.basic import AnsibleFallbackNotFound
+
+
+def set_in_environment(*names: str) -> str:
+    """The first of these variables that holds something: one that is set to nothing is unset, as for the Docker CLI."""
+    for name in names:
+        if os.environ.get(name, "").strip():
+            return os.environ[name]
+    raise AnsibleFallbackNotFound
+
+
+#: Where an Engine is looked for when nobody says where it is.
+DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 
 #: As community.docker spells them, so that existing C(module_defaults) and environments carry over.
 CONNECTION: dict[str, t.Any] = {
     "docker_host": {
         "type": "str",
-        "default": "unix:///var/run/docker.sock",
+        "default": DEFAULT_DOCKER_HOST,
         "aliases": ["docker_url"],
-        "fallback": (env_fallback, ["DOCKER_HOST"]),
+        "fallback": (set_in_environment, ["DOCKER_HOST"]),
     },
-    "tls": {"type": "bool", "default": False, "fallback": (env_fallback, ["DOCKER_TLS"])},
+    "tls": {"type": "bool", "default": False, "fallback": (set_in_environment, ["DOCKER_TLS"])},
     "validate_certs": {
         "type": "bool",
         "default": False,
         "aliases": ["tls_verify"],
-        "fallback": (env_fallback, ["DOCKER_TLS_VERIFY"]),
+        "fallback": (set_in_environment, ["DOCKER_TLS_VERIFY"]),
     },
     "ca_path": {"type": "path", "aliases": ["ca_cert", "tls_ca_cert", "cacert_path"]},
     "client_cert": {"type": "path", "aliases": ["tls_client_cert", "cert_path"]},
     "client_key": {"type": "path", "aliases": ["tls_client_key", "key_path"]},
-    "tls_hostname": {"type": "str", "fallback": (env_fallback, ["DOCKER_TLS_HOSTNAME"])},
+    "tls_hostname": {"type": "str", "fallback": (set_in_environment, ["DOCKER_TLS_HOSTNAME"])},
     "api_version": {
         "type": "str",
         "default": "auto",
         "aliases": ["docker_api_version"],
-        "fallback": (env_fallback, ["DOCKER_API_VERSION"]),
+        "fallback": (set_in_environment, ["DOCKER_API_VERSION"]),
     },
-    "timeout": {"type": "int", "default": 60, "fallback": (env_fallback, ["DOCKER_TIMEOUT"])},
+    "timeout": {"type": "int", "default": 60, "fallback": (set_in_environment, ["DOCKER_TIMEOUT"])},
     "use_ssh_client": {"type": "bool", "default": False},
+    "debug": {"type": "bool", "default": False},
 }
 
 #: How references are selected and kept from selection.

@@ -34,10 +34,11 @@ class EngineError(ImageWardenError):
 
 
 class UnreadableAnswer(EngineError):
-    """An answer of the Engine has no such field as it should have; ``explanation`` names it. It has no status."""
+    """An answer of the Engine has no such field as it should have; ``detail`` names it. It has no status."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(0, f"the Engine's answer cannot be understood: {detail}")
+        self.detail = detail
 
     def __str__(self) -> str:
         return self.explanation

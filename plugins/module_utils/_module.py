@@ -13,10 +13,12 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import (
     SDK_IMPORT_ERROR,
     SDK_PACKAGE,
     SdkMissing,
+    connect,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
 
@@ -34,10 +36,19 @@ def clear_failures(module: AnsibleModule, **result: t.Any) -> Iterator[None]:
     try:
         yield
     except SdkMissing as exc:
-        reason = f"({exc}; install {SDK_PACKAGE})"
-        module.fail_json(msg=f"{missing_required_lib('docker')} {reason}", exception=SDK_IMPORT_ERROR, **result)
+        # What to install comes first: what Ansible says of a missing library is long, and names no package.
+        msg = f"{exc}: install {SDK_PACKAGE}, on the managed host. {missing_required_lib('docker')}"
+        module.fail_json(msg=msg, exception=SDK_IMPORT_ERROR, **result)
     except ImageWardenError as exc:
         module.fail_json(msg=str(exc), **result)
+
+
+def open_engine(module: AnsibleModule) -> Engine:
+    """The Engine that the module's options name; what is doubtful about the choice is a warning with the host's name."""
+    engine = Engine(connect(module.params))
+    for notice in engine.notices:
+        module.warn(f"{engine.facts.host}: {notice}" if engine.facts.host else notice)
+    return engine
 
 
 def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:

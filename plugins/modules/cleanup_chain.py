@@ -180,9 +180,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.chain import Chain, nothing_done
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import OPTIONS
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish, open_engine
 
 
 def main() -> None:
@@ -191,7 +189,7 @@ def main() -> None:
     with clear_failures(module):
         chain = Chain.parse(module.params)
     with clear_failures(module, **nothing_done()):
-        finish(module, chain.run(Engine(connect(module.params)), time.time(), module.check_mode))
+        finish(module, chain.run(open_engine(module), time.time(), module.check_mode))
 
 
 if __name__ == "__main__":

@@ -386,9 +386,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.options import OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.stage import Stage
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import (
+    clear_failures,
+    earlier_results,
+    finish,
+    open_engine,
+)
 
 
 def main() -> None:
@@ -396,7 +399,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
         stage = Stage.parse(module.params)
-        engine = Engine(connect(module.params))
+        engine = open_engine(module)
         finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 
 

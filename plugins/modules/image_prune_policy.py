@@ -528,9 +528,12 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, earlier_results, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import (
+    clear_failures,
+    earlier_results,
+    finish,
+    open_engine,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.stage import Stage
 
@@ -540,7 +543,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
         stage = Stage.parse(module.params)
-        engine = Engine(connect(module.params))
+        engine = open_engine(module)
         finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 
 

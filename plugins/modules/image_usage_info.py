@@ -225,9 +225,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish, open_engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import read_if_there
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read import read_moments, read_usage
@@ -244,7 +242,7 @@ def main() -> None:
     """Wire what is read to the report."""
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        engine = Engine(connect(module.params))
+        engine = open_engine(module)
         snapshot, disk_usage = read_usage(engine, module.params["totals"])
         moments = read_moments(engine, snapshot) if module.params["inspect"] else Moments()
         file_system = read_file_system(module.params["docker_host"], engine.facts)

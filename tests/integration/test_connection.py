@@ -14,6 +14,8 @@ import threading
 import pytest
 from docker import APIClient
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import connection
 from tests.integration.module_run import run_module
 from tests.lab import state
 from tests.lab.directory import LabDirectory
@@ -142,11 +144,17 @@ UNTRUSTED = [
         {"client_cert": "client.pem", "client_key": "client.key"},
         ["client_cert"],
     ),
+    ("a certificate without its key", {"client_key": None}, ["client_cert and client_key go together"]),
     ("a key without its certificate", {"client_cert": None}, ["client_cert and client_key go together"]),
     ("a file that is not there", {"client_key": "none.key"}, ["client_key: there is no file"]),
     ("a key of another certificate", {"client_key": "client.key"}, ["client_key"]),
     ("a file that is no certificate", {"ca_path": "client.key"}, ["ca_path"]),
-    ("no TLS at all", {"validate_certs": False}, ["TLS", "validate_certs"]),
+    ("no TLS at all", {"validate_certs": False}, ["ca_path", "would not be used", "no TLS", "validate_certs"]),
+    (
+        "no TLS, and nothing that asks for it",
+        {"validate_certs": False, **dict.fromkeys(("ca_path", "client_cert", "client_key", "tls_hostname"))},
+        ["speaks only TLS", "validate_certs"],
+    ),
 ]
 
 
@@ -167,7 +175,7 @@ def test_a_connection_that_is_not_trusted_is_one_clear_message(secured, stranger
 # TCP and the socket
 
 
-@pytest.fixture(scope="module", name="one_engine")
+@pytest.fixture(name="one_engine")
 def fixture_one_engine(lab):
     engine = lab.engine(selected_engines()[-1])
     with engine.exclusive():
@@ -227,11 +235,57 @@ def test_an_option_takes_precedence_over_the_environment(filled, monkeypatch):
     assert result["untagged"] == ["app:1"]
 
 
+FORMS = [
+    # situation, how the address of the Engine is written
+    ("one slash", "unix:{socket}"),
+    ("as the SDK writes it", "http+unix://{socket}"),
+    ("a host and a port", "127.0.0.1:{port}"),
+    ("a port alone", "tcp://:{port}"),
+]
+
+
+@pytest.mark.parametrize("form", [row[1] for row in FORMS], ids=[row[0] for row in FORMS])
+def test_every_form_that_the_sdk_takes(filled, port, form):
+    assert remove(docker_host=form.format(socket=filled.socket, port=port))["untagged"] == ["app:1"]
+
+
+def test_variables_that_are_set_to_nothing_are_unset(filled, monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+    assert remove(docker_host=filled.docker_host)["untagged"] == ["app:1"]
+    # The default, as for the Docker CLI; whatever answers there is asked in check mode only.
+    result = run_module("image_remove", {"names": ["imagewarden-absent:1"]}, check=True)
+    assert "docker_host: ''" not in str(result)
+    assert "boolean" not in str(result)
+
+
+@pytest.fixture(name="default_engine")
+def fixture_default_engine(filled, monkeypatch):
+    """The Engine, where nobody names one."""
+    monkeypatch.setitem(CONNECTION["docker_host"], "default", filled.docker_host)
+    monkeypatch.setattr(connection, "DEFAULT_DOCKER_HOST", CONNECTION["docker_host"]["default"])
+    return filled
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check mode", "real run"])
+def test_a_context_that_is_not_followed_is_a_warning_that_names_the_engine(default_engine, check, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONTEXT", "rootless")
+    monkeypatch.setenv("DOCKER_CONFIG", "/nowhere")
+    result = run_module("image_remove", {"names": ["app:1"]}, check=check)
+    assert result["untagged"] == ["app:1"]
+    (warning,) = result["warnings"]
+    assert "the context 'rootless' of the Docker CLI (from DOCKER_CONTEXT) is not followed" in str(warning)
+    assert default_engine.docker_host in str(warning)
+    assert result["engine"]["host"] in str(warning)
+
+
 def test_a_context_of_the_docker_cli_is_never_followed(filled, monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text('{"currentContext": "elsewhere"}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
-    assert remove(docker_host=filled.docker_host)["untagged"] == ["app:1"]
+    result = remove(docker_host=filled.docker_host)
+    assert result["untagged"] == ["app:1"]
+    assert "warnings" not in result
 
 
 @pytest.mark.parametrize("version", ["1.41", "auto"])
@@ -251,3 +305,50 @@ def test_ssh_by_the_client_of_the_machine(fresh_engine, lab, monkeypatch, tmp_pa
     result = remove(docker_host=f"ssh://root@{fresh_engine.name}:{fresh_engine.host.ssh_port}", use_ssh_client=True)
     assert result["untagged"] == ["app:1"]
     assert result["engine"]["version"] == fresh_engine.client.version()["Version"]
+
+
+# Whatever is no Docker Engine that the models know
+
+STRANGERS = [
+    # situation, answer to GET /version, words of the message
+    (
+        "Podman",
+        {
+            "Version": "4.9.3",
+            "ApiVersion": "1.41",
+            "MinAPIVersion": "1.24",
+            "Components": [{"Name": "Podman Engine", "Version": "4.9.3"}],
+        },
+        ["no Docker Engine, but Podman Engine 4.9.3", "Docker Engine 20.10 and newer"],
+    ),
+    (
+        "Docker 18.09",
+        {
+            "Version": "18.09.9",
+            "ApiVersion": "1.39",
+            "MinAPIVersion": "1.12",
+            "Components": [{"Name": "Engine", "Version": "18.09.9"}],
+        },
+        ["Docker Engine 18.09.9 (API 1.39) is too old", "20.10"],
+    ),
+    ("Docker 1.13", {"Version": "1.13.1", "ApiVersion": "1.26"}, ["Docker Engine 1.13.1 (API 1.26) is too old"]),
+]
+TASKS = [
+    ("image_remove", {"names": ["app:1"]}),
+    ("image_prune_policy", {"remove": {"all_unused": True}}),
+    ("container_remove", {"states": ["exited"]}),
+    ("image_usage_info", {}),
+]
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check mode", "real run"])
+@pytest.mark.parametrize(("module", "options"), TASKS, ids=[row[0] for row in TASKS])
+@pytest.mark.parametrize(("answer", "said"), [row[1:] for row in STRANGERS], ids=[row[0] for row in STRANGERS])
+def test_a_stranger_is_refused_before_anything(answer, said, module, options, check, fresh_engine, recording_proxy):
+    proxy = recording_proxy(fresh_engine)
+    proxy.answer("GET", "/version", 200, answer, times=None)
+    result = run_module(module, {"docker_host": proxy.docker_host, **options}, check=check)
+    assert result["failed"]
+    for words in (proxy.docker_host, *said):
+        assert words in result["msg"]
+    assert [path for _method, path in proxy.requests] == ["/version"]

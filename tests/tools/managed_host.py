@@ -33,6 +33,8 @@ SDKS = (
     ("7.1.0", ("requests==2.32.3", "urllib3==2.2.3"), None),
     ("6.1.3", ("requests==2.31.0", "urllib3==2.0.7", "websocket-client==1.6.1"), None),
     ("5.0.3", ("requests==2.28.1", "urllib3==1.26.20", "websocket-client==1.2.1"), SDK_5_EXPECTS),
+    ("6.0.1", ("requests==2.31.0", "urllib3==2.2.1", "packaging"), "does not work with urllib3 2.2.1"),
+    ("5.0.3", ("requests==2.31.0", "urllib3==2.0.7"), SDK_5_EXPECTS or "does not work with urllib3 2.0.7"),
     ("5.0.3", ("requests==2.32.3", "urllib3==2.2.3"), SDK_5_EXPECTS or "does not work with requests 2.32.3"),
 )
 

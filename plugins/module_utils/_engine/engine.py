@@ -14,6 +14,11 @@ import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import wire
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.negotiation import (
+    negotiate,
+    refuse_unknown,
+    text_of,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import at_once, several
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
@@ -37,8 +42,6 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import Transport
 
-#: The newest API version that the tests have run against; a newer Engine is spoken to in this one.
-HIGHEST_TESTED_API = (1, 51)
 #: The listing shows shared sizes, and the disk usage can be asked for one kind, from this version on.
 _SHARED_SIZE_API = (1, 42)
 #: The listing shows what is unpacked on the containerd store from this version on.
@@ -65,10 +68,14 @@ class Engine:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        version = t.cast("dict[str, t.Any]", transport.get("/version", versioned=False))
-        self.api = _negotiate(version, transport.wanted_version)
-        transport.use_version(_text(self.api))
-        self.facts: EngineFacts = wire.parse_facts(version, transport.get("/info"), _text(self.api))
+        identity = _identity(transport)
+        refuse_unknown(identity, transport.host)
+        self.api = negotiate(identity, transport.wanted_version)
+        transport.use_version(text_of(self.api))
+        info = transport.get("/info")
+        self.facts: EngineFacts = wire.parse_facts(identity, info, text_of(self.api))
+        #: What an operator should know of how this Engine was found.
+        self.notices = transport.notices
 
     @property
     def most_connections(self) -> int:
@@ -346,6 +353,13 @@ class Engine:
             raise
 
 
+def _identity(transport: Transport) -> wire.Identity:
+    try:
+        return wire.parse_identity(transport.get("/version", versioned=False))
+    except UnreadableAnswer as exc:
+        raise EngineUnavailable(f"{transport.host}: what answers is no Docker Engine: {exc.detail}") from exc
+
+
 _Inspected = t.TypeVar("_Inspected")
 
 
@@ -354,30 +368,3 @@ def _unless_broken(inspect: t.Callable[[str], _Inspected | None], name: str) -> 
         return inspect(name)
     except EngineError:
         return None
-
-
-def _negotiate(version: Mapping[str, t.Any], wanted: str) -> tuple[int, int]:
-    """The API version to speak: the one asked for, or the newest that the Engine knows and the tests have run against."""
-    try:
-        newest, oldest = _number(version.get("ApiVersion") or "1.24"), _number(version.get("MinAPIVersion") or "1.12")
-    except (AttributeError, ValueError) as exc:
-        raise EngineUnavailable(f"what answers at docker_host is no Docker Engine: its version is {version!r}") from exc
-    chosen = min(newest, HIGHEST_TESTED_API) if wanted == "auto" else _number(wanted)
-    if oldest <= chosen <= newest:
-        return chosen
-    spoken = f"the Engine {version.get('Version', '')} speaks API versions {_text(oldest)} to {_text(newest)}"
-    if wanted == "auto":
-        raise EngineUnavailable(
-            f"{spoken}, and this collection up to {_text(HIGHEST_TESTED_API)}: update the collection,"
-            f" or set api_version to {_text(oldest)} at your own risk"
-        )
-    raise EngineUnavailable(f"api_version: {wanted!r} is not to be had: {spoken}")
-
-
-def _number(text: str) -> tuple[int, int]:
-    major, _dot, minor = text.partition(".")
-    return int(major), int(minor)
-
-
-def _text(number: tuple[int, int]) -> str:
-    return f"{number[0]}.{number[1]}"

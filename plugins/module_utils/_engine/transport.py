@@ -12,11 +12,11 @@ context is never used: the base URL is always explicit.
 
 from __future__ import annotations
 
-import os
 import re
 import traceback
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import WORKERS
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
@@ -33,7 +33,9 @@ try:
     import requests
     import requests.adapters
     import requests.exceptions
-except ImportError:
+    import urllib3
+except (ImportError, AttributeError):
+    # An SDK of another time than its companions can fail on a name that these lost.
     SDK_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
     SDK_IMPORT_ERROR = None
@@ -41,13 +43,15 @@ else:
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Tls
+
 #: The name of the distributions' package, and of the one on Python's index.
 SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
 _OLDEST_SDK = (5, 0, 3)
-_HOST_RE = re.compile(r"(?:unix|npipe|tcp|https?|ssh)://.+\Z")
 #: Any version that every supported Engine answers before the negotiation; the SDK insists on one.
 _BEFORE_NEGOTIATION = "1.41"
-_API_VERSION_RE = re.compile(r"[0-9]+\.[0-9]+\Z")
+#: Connections that are kept open, for as many threads; more would be opened for each request anew.
+_CONNECTIONS = 32
 
 
 class SdkMissing(ImageWardenError):
@@ -57,13 +61,14 @@ class SdkMissing(ImageWardenError):
 class Transport:
     """HTTP requests to one Engine. Answers are parsed JSON; refusals raise :class:`EngineError`."""
 
-    def __init__(self, client: t.Any, host: str, timeout: int, wanted_version: str) -> None:
+    def __init__(self, client: t.Any, connection: Connection) -> None:
         self._client = client
-        self._host = host
-        self._timeout = timeout
-        self.wanted_version = wanted_version
+        self._timeout = connection.timeout
+        self.host = connection.address.url
+        self.wanted_version = connection.api_version
+        self.notices = connection.notices
         #: An SSH server takes ten sessions at a time (``MaxSessions``).
-        self.most_connections = WORKERS if host.startswith("ssh://") else 1000
+        self.most_connections = WORKERS if connection.address.scheme == "ssh" else 1000
 
     def use_version(self, version: str) -> None:
         """Send all further requests in this API version."""
@@ -101,14 +106,31 @@ class Transport:
         return self._request("POST", path, args, query, body=body, timeout=timeout)
 
     def ask_registry(self, name: str, timeout: float) -> t.Any:
-        """``GET /distribution/NAME/json``, with the credentials that ``docker login`` left on the managed host."""
+        """``GET /distribution/NAME/json``, with the credentials that ``docker login`` left on the managed host, if any."""
+        header, trouble = self._credentials(name)
+        headers = {"X-Registry-Auth": header} if header else {}
+        try:
+            return self._request("GET", "/distribution/{0}/json", (name,), None, timeout=timeout, headers=headers)
+        except EngineError as exc:
+            if not trouble:
+                raise
+            raise EngineError(exc.status, f"{exc.explanation} (asked without credentials: {trouble})") from exc
+
+    def _credentials(self, name: str) -> tuple[t.Any, str]:
+        """The header for a registry, or none and why: a helper that is missing or fails does not stop the question.
+
+        The SDK raises errors of several families here, older ones outside of its own. What a helper printed is not shown:
+        it may hold secrets.
+        """
         try:
             registry, _rest = docker.auth.resolve_repository_name(name)
-            header = docker.auth.get_config_header(self._client, registry)
-        except docker.errors.DockerException as exc:
-            raise EngineUnavailable(f"no credentials to be had for {name}: {exc}") from exc
-        headers = {"X-Registry-Auth": header} if header else {}
-        return self._request("GET", "/distribution/{0}/json", (name,), None, timeout=timeout, headers=headers)
+            return docker.auth.get_config_header(self._client, registry), ""
+        except Exception as exc:
+            missing = re.search(r"docker-credential-[\w.-]+ not installed or not available in PATH", str(exc))
+            return (
+                None,
+                missing.group() if missing else f"those of the managed host cannot be read ({type(exc).__name__})",
+            )
 
     def stream(
         self, path: str, *args: str, query: Mapping[str, t.Any] | None = None, timeout: float | None = None
@@ -118,7 +140,7 @@ class Transport:
         try:
             yield from response.iter_content(chunk_size=1024 * 1024)
         except requests.exceptions.RequestException as exc:
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc, timeout or self._timeout) from exc
         finally:
             response.close()
 
@@ -142,7 +164,7 @@ class Transport:
             return response.json()
         except ValueError as exc:
             raise EngineUnavailable(
-                f"{self._host} does not answer as a Docker Engine does: {_excerpt(response)}"
+                f"{self.host} does not answer as a Docker Engine does: {_excerpt(response)}"
             ) from exc
 
     def _send(
@@ -157,6 +179,7 @@ class Transport:
         timeout: float | None = None,
         headers: Mapping[str, str | bytes] | None = None,
     ) -> requests.Response:
+        limit = timeout or self._timeout
         try:
             url = self._client._url(path, *args, versioned_api=versioned)  # pylint: disable=protected-access
             response = self._client.request(
@@ -165,23 +188,24 @@ class Transport:
                 params=query,
                 stream=stream,
                 json=body,
-                timeout=timeout or self._timeout,
+                timeout=(self._timeout, limit),
                 headers=headers,
                 # Said for each request, or REQUESTS_CA_BUNDLE of the environment would take ca_path's place.
                 verify=self._client.verify,
             )
-        except (requests.exceptions.RequestException, docker.errors.DockerException, OSError) as exc:
-            raise self._unavailable(exc) from exc
+        except Exception as exc:
+            # Beside those of requests and the SDK, a TypeError of an SDK that does not know its urllib3 (docker-py#3113).
+            raise self._unavailable(exc, limit) from exc
         if response.status_code == 400 and "HTTP request to an HTTPS server" in response.text:
             raise EngineUnavailable(
-                f"{self._host} speaks only TLS: set validate_certs, or tls to trust it without proof"
+                f"{self.host} speaks only TLS: set validate_certs, or tls to trust it without proof"
             )
         if response.status_code >= 400:
             raise EngineError(response.status_code, _explanation(response), f"{method} {path.format(*args)}")
         return t.cast("requests.Response", response)
 
-    def _unavailable(self, exc: Exception) -> EngineUnavailable:
-        return EngineUnavailable(_connection_message(self._host, self._timeout, exc))
+    def _unavailable(self, exc: Exception, limit: float) -> EngineUnavailable:
+        return EngineUnavailable(_connection_message(self.host, limit, exc, own_limit=limit != self._timeout))
 
 
 def connect(params: Mapping[str, t.Any]) -> Transport:
@@ -189,70 +213,52 @@ def connect(params: Mapping[str, t.Any]) -> Transport:
 
     Raises :class:`InvalidRequest` for options that cannot be, :class:`SdkMissing`, and :class:`EngineUnavailable`.
     """
-    host = params["docker_host"]
-    if not _HOST_RE.match(host):
-        raise InvalidRequest(
-            f"docker_host: {host!r} is not a URL of an Engine, such as unix:///var/run/docker.sock,"
-            " tcp://192.0.2.23:2376 or ssh://user@host"
-        )
-    version = params["api_version"]
-    if version != "auto" and not _API_VERSION_RE.match(version):
-        raise InvalidRequest(f"api_version: {version!r} is neither auto nor a version such as 1.41")
-    if params["timeout"] <= 0:
-        raise InvalidRequest(f"timeout: {params['timeout']} is not a number of seconds of 1 or more")
-    if SDK_IMPORT_ERROR is not None:
-        raise SdkMissing("the Docker SDK for Python is missing")
+    connection = Connection.parse(params)
     _check_sdk()
-    tls = _tls(params)
-    options: dict[str, t.Any] = {"tls": tls} if tls is not None else {}
-    if params["use_ssh_client"]:
-        options["use_ssh_client"] = True
-    base_url = re.sub(r"^tcp://", "https://", host) if tls is not None else host
+    options: dict[str, t.Any] = {"use_ssh_client": True} if connection.use_ssh_client else {}
+    base_url, tls = connection.address.url, connection.tls
+    if tls is not None:
+        options["tls"] = _tls_config(tls)
+        base_url = re.sub(r"^tcp://", "https://", base_url)
     try:
-        client = docker.APIClient(base_url=base_url, version=_BEFORE_NEGOTIATION, timeout=params["timeout"], **options)
-        if tls is not None and params["tls_hostname"]:
-            client.mount("https://", _NamedHostAdapter(params["tls_hostname"]))
+        client = docker.APIClient(
+            base_url=base_url,
+            version=_BEFORE_NEGOTIATION,
+            timeout=connection.timeout,
+            max_pool_size=_CONNECTIONS,
+            **options,
+        )
     except Exception as exc:
         # Connecting over SSH happens here, and paramiko's errors have no common base with those of the SDK.
-        raise EngineUnavailable(_connection_message(host, params["timeout"], exc)) from exc
-    return Transport(client, host, params["timeout"], version)
+        raise EngineUnavailable(_connection_message(connection.address.url, connection.timeout, exc)) from exc
+    if tls is not None and tls.hostname:
+        client.mount("https://", _NamedHostAdapter(tls.hostname))
+    return Transport(client, connection)
 
 
 def _check_sdk() -> None:
+    if SDK_IMPORT_ERROR is not None:
+        raise SdkMissing(f"the Docker SDK for Python is missing ({_last_line(SDK_IMPORT_ERROR)})")
     digits = [re.match(r"[0-9]*", part) for part in docker.__version__.split(".")[:3]]
     version = tuple(int(match.group() or 0) for match in digits if match)
     if version < _OLDEST_SDK:
         raise SdkMissing(f"the Docker SDK for Python is {docker.__version__}, and 5.0.3 or newer is needed")
 
 
-def _tls(params: Mapping[str, t.Any]) -> docker.tls.TLSConfig | None:
-    if not params["validate_certs"] and not params["tls"]:
-        return None
-    paths = {key: params[key] or _from_cert_path(name) for key, name in _CERT_FILES.items()}
-    for key, path in paths.items():
-        if path and not os.path.isfile(path):
-            raise InvalidRequest(f"{key}: there is no file {path!r} on the managed host")
-    if bool(paths["client_cert"]) != bool(paths["client_key"]):
-        raise InvalidRequest("client_cert and client_key go together: only one of them is set")
-    options: dict[str, t.Any] = {"verify": bool(params["validate_certs"])}
-    if paths["client_cert"]:
-        options["client_cert"] = (paths["client_cert"], paths["client_key"])
-    if params["validate_certs"] and paths["ca_path"]:
-        options["ca_cert"] = paths["ca_path"]
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]
+
+
+def _tls_config(tls: Tls) -> docker.tls.TLSConfig:
+    options: dict[str, t.Any] = {"verify": tls.verify}
+    if tls.client_cert:
+        options["client_cert"] = tls.client_cert
+    if tls.ca_path:
+        options["ca_cert"] = tls.ca_path
     try:
         return docker.tls.TLSConfig(**options)
     except docker.errors.TLSParameterError as exc:
         raise InvalidRequest(f"the TLS options cannot be used: {exc}") from exc
-
-
-_CERT_FILES = {"ca_path": "ca.pem", "client_cert": "cert.pem", "client_key": "key.pem"}
-
-
-def _from_cert_path(name: str) -> str | None:
-    """A file of ``DOCKER_CERT_PATH``, as the Docker CLI takes it: a client's certificate only where there is one."""
-    folder = os.environ.get("DOCKER_CERT_PATH")
-    path = os.path.join(folder, name) if folder else None
-    return path if path and (name == _CERT_FILES["ca_path"] or os.path.isfile(path)) else None
 
 
 if SDK_IMPORT_ERROR is None:
@@ -261,11 +267,11 @@ if SDK_IMPORT_ERROR is None:
         """Expects another name in the Engine's certificate than that of the URL. The SDK dropped this with 7.0.0."""
 
         def __init__(self, hostname: str) -> None:
-            self._hostname = hostname
-            super().__init__()
+            self.hostname = hostname
+            super().__init__(pool_maxsize=_CONNECTIONS)
 
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-            return super().init_poolmanager(*args, assert_hostname=self._hostname, **kwargs)
+            return super().init_poolmanager(*args, assert_hostname=self.hostname, **kwargs)
 
 
 def _explanation(response: requests.Response) -> str:
@@ -279,9 +285,14 @@ def _excerpt(response: requests.Response) -> str:
     return response.text.strip()[:200] or response.reason
 
 
-def _connection_message(host: str, timeout: int, exc: Exception) -> str:
+def _connection_message(host: str, seconds: float, exc: Exception, own_limit: bool = False) -> str:
     """What went wrong on the way to the Engine, with the remedy."""
     text, cause = str(exc), _innermost(exc)
+    if "unexpected keyword argument 'chunked'" in text:
+        return (
+            f"the Docker SDK for Python {docker.__version__} does not work with urllib3 {vars(urllib3)['__version__']}:"
+            " install docker 7.1.0 or newer, or a urllib3 older than 2, on the managed host"
+        )
     if "Not supported URL scheme http+docker" in text or ("http+docker" in text and "scheme" in text):
         return (
             f"the Docker SDK for Python {docker.__version__} does not work with requests {requests.__version__}:"
@@ -295,13 +306,29 @@ def _connection_message(host: str, timeout: int, exc: Exception) -> str:
     if "No such file or directory" in text or isinstance(exc, FileNotFoundError):
         return f"there is no Engine at {host}: is it running, and is docker_host right?"
     if "timed out" in text:
-        return f"{host} did not answer within {timeout} seconds: raise timeout, or see why the Engine is slow"
+        remedy = "see why the Engine is slow" if own_limit else "raise timeout, or see why the Engine is slow"
+        return f"{host} did not answer within {_seconds(seconds)}: {remedy}"
     if "certificate" in text.lower() or "ssl" in text.lower():
         options = "validate_certs, ca_path, client_cert, client_key and tls_hostname"
         return f"no trusted connection to {host}: check {options} ({cause})"
     if "Connection refused" in text:
         return f"nothing listens at {host}: is the Engine running, and is docker_host right?"
+    if any(words in text for words in _UNRESOLVED):
+        return f"the name in {host} cannot be resolved: is docker_host right?"
     return f"cannot connect to {host}: {cause}"
+
+
+#: What resolvers, and urllib3 for them, say of a name that they do not know.
+_UNRESOLVED = (
+    "Failed to resolve",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "No address associated",
+)
+
+
+def _seconds(number: float) -> str:
+    return f"{number:g} second" if number == 1 else f"{number:g} seconds"
 
 
 def _innermost(exc: BaseException) -> str:

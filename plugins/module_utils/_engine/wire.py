@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
@@ -31,9 +32,21 @@ if t.TYPE_CHECKING:
 _CONTAINERD_STATUS = ("driver-type", "io.containerd.snapshotter.v1")
 #: The zero time of Go, which Engines up to 24 send for an image without a creation date.
 _ZERO_TIME = -62135596800
+_API_VERSION_RE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\Z")
 #: The parents of a build cache record: Engine 20.10 names one; later ones send a list, under a key that begins with a
 #: space (``api/types/build/cache.go``), which may be mended one day.
 _PARENTS = (" Parents", "Parents")
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """``GET /version``: who answers, its components by name and version, and the API versions that it speaks."""
+
+    version: str = ""
+    components: tuple[tuple[str, str], ...] = ()
+    newest: tuple[int, int] | None = None
+    oldest: tuple[int, int] | None = None
+    architecture: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,14 +248,35 @@ def _id(raw: dict[str, t.Any]) -> str:
 # The Engine
 
 
-def parse_facts(version: t.Any, info: t.Any, api_version: str) -> EngineFacts:
-    """Read ``GET /version`` and ``GET /info``."""
-    version, info = _object(version, "the version"), _object(info, "the information")
+def parse_identity(raw: t.Any) -> Identity:
+    """Read ``GET /version``."""
+    raw = _object(raw, "the version")
+    components = _objects(raw, "Components")
+    return Identity(
+        version=_string(raw, "Version"),
+        components=tuple((_string(component, "Name"), _string(component, "Version")) for component in components),
+        newest=_api_version(raw, "ApiVersion"),
+        oldest=_api_version(raw, "MinAPIVersion"),
+        architecture=_string(raw, "Arch"),
+    )
+
+
+def _api_version(raw: dict[str, t.Any], key: str) -> tuple[int, int] | None:
+    text = _string(raw, key)
+    match = _API_VERSION_RE.match(text)
+    if text and match is None:
+        raise UnreadableAnswer(f"{key} is {_shown(text)}")
+    return (int(match.group(1)), int(match.group(2))) if match else None
+
+
+def parse_facts(identity: Identity, info: t.Any, api_version: str) -> EngineFacts:
+    """Read ``GET /info``, beside who answers."""
+    info = _object(info, "the information")
     status = tuple(
         (str(row[0]), str(row[1])) for row in _list(info, "DriverStatus") if isinstance(row, list) and len(row) == 2
     )
     return EngineFacts(
-        version=_string(version, "Version") or _string(info, "ServerVersion"),
+        version=identity.version or _string(info, "ServerVersion"),
         api_version=api_version,
         store=CONTAINERD if _CONTAINERD_STATUS in status else GRAPHDRIVER,
         driver=_string(info, "Driver"),
@@ -250,7 +284,7 @@ def parse_facts(version: t.Any, info: t.Any, api_version: str) -> EngineFacts:
         data_root=_string(info, "DockerRootDir"),
         driver_status=status,
         id=_string(info, "ID"),
-        architecture=_string(version, "Arch"),
+        architecture=identity.architecture,
     )
 
 

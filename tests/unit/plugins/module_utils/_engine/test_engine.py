@@ -36,6 +36,8 @@ class FakeTransport:
 
     def __init__(self, answers=None, wanted_version="auto"):
         self.wanted_version = wanted_version
+        self.host = "unix:///x"
+        self.notices = ("a notice",)
         self.version = None
         self.requests = []
         self.timeouts = {}
@@ -66,7 +68,12 @@ class FakeTransport:
 
 
 def version(newest, oldest):
-    return {"Version": "x", "ApiVersion": newest, "MinAPIVersion": oldest}
+    return {
+        "Version": "x",
+        "ApiVersion": newest,
+        "MinAPIVersion": oldest,
+        "Components": [{"Name": "Engine", "Version": "x"}],
+    }
 
 
 def transport(answers=None, newest="1.51", oldest="1.24", store=GRAPHDRIVER, **options):
@@ -91,7 +98,6 @@ NEGOTIATED = [
     ("the oldest asked for", "1.51", "1.24", "1.24", "1.24"),
     ("a version asked for that the tests do not know", "1.55", "1.40", "1.55", "1.55"),
     ("an Engine that tells no oldest version", "1.41", None, "auto", "1.41"),
-    ("an Engine that tells no version", None, None, "auto", "1.24"),
 ]
 
 
@@ -113,9 +119,50 @@ NOT_NEGOTIATED = [
     ),
     ("asked for one too old", version("1.51", "1.24"), "1.18", ["'1.18'", "1.24 to 1.51"]),
     ("asked for one too new", version("1.41", "1.12"), "1.51", ["'1.51'", "1.12 to 1.41"]),
-    ("a version that is none", {"ApiVersion": "new"}, "auto", ["no Docker Engine"]),
-    ("another server's list", [], "auto", ["no Docker Engine"]),
+    ("a version that is none", {"ApiVersion": "new"}, "auto", ["unix:///x", "no Docker Engine", "ApiVersion is 'new'"]),
+    ("another server's list", [], "auto", ["no Docker Engine", "the version is []"]),
     ("an empty answer", None, "auto", ["no Docker Engine"]),
+    (
+        "Podman",
+        {
+            "Version": "4.9.3",
+            "ApiVersion": "1.41",
+            "MinAPIVersion": "1.24",
+            "Components": [{"Name": "Podman Engine", "Version": "4.9.3"}, {"Name": "Conmon", "Version": "2.1"}],
+        },
+        "auto",
+        [
+            "unix:///x",
+            "no Docker Engine, but Podman Engine 4.9.3, Conmon 2.1 (API 1.41)",
+            "Docker Engine 20.10 and newer",
+        ],
+    ),
+    (
+        "Podman, whatever version of the API is asked for",
+        {"Version": "5.2", "ApiVersion": "1.41", "Components": [{"Name": "Podman Engine", "Version": "5.2"}]},
+        "1.41",
+        ["Podman Engine 5.2"],
+    ),
+    (
+        "Docker 19.03",
+        {"Version": "19.03.15", "ApiVersion": "1.40", "Components": [{"Name": "Engine", "Version": "19.03.15"}]},
+        "auto",
+        ["Docker Engine 19.03.15 (API 1.40) is too old", "Docker Engine 20.10 and newer"],
+    ),
+    (
+        "Docker 1.13, which names no components",
+        {"Version": "1.13.1", "ApiVersion": "1.26"},
+        "auto",
+        ["Docker Engine 1.13.1 (API 1.26) is too old"],
+    ),
+    (
+        "something that names no components",
+        {"Version": "1.0", "ApiVersion": "1.45"},
+        "auto",
+        ["no Docker Engine, but 1.0 (API 1.45)"],
+    ),
+    ("something that names nothing", {"ApiVersion": "1.45"}, "auto", ["no Docker Engine, but unnamed (API 1.45)"]),
+    ("an Engine without an API version", {"Components": [{"Name": "Engine"}]}, "auto", ["reports no API version"]),
 ]
 
 
@@ -125,6 +172,17 @@ def test_without_a_common_version_the_message_tells_both_sides(answer, wanted, s
         Engine(FakeTransport({"/version": answer}, wanted))
     for words in said:
         assert words in str(failure.value)
+
+
+def test_an_unknown_engine_is_asked_for_nothing_more():
+    used = FakeTransport({"/version": {"ApiVersion": "1.41", "Components": [{"Name": "Podman Engine"}]}})
+    with pytest.raises(EngineUnavailable):
+        Engine(used)
+    assert used.requests == [("GET", "/version", {})]
+
+
+def test_what_is_doubtful_about_the_way_is_known_of_the_engine():
+    assert Engine(transport()).notices == ("a notice",)
 
 
 REQUESTS = [

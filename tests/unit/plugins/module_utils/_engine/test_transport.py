@@ -17,7 +17,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transpo
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
-    InvalidRequest,
 )
 
 docker = pytest.importorskip("docker")
@@ -33,6 +32,7 @@ DEFAULTS = {
     "api_version": "auto",
     "timeout": 5,
     "use_ssh_client": False,
+    "debug": False,
 }
 
 
@@ -84,45 +84,6 @@ def ids(rows):
 
 def cells(rows):
     return [row[1:] for row in rows]
-
-
-REFUSED = [
-    # situation, parameters, words of the message
-    ("no scheme", {"docker_host": "/var/run/docker.sock"}, ["docker_host", "'/var/run/docker.sock'", "unix:///"]),
-    ("empty host", {"docker_host": ""}, ["docker_host", "''"]),
-    ("unknown scheme", {"docker_host": "ftp://host"}, ["docker_host", "'ftp://host'", "tcp://", "ssh://"]),
-    ("scheme alone", {"docker_host": "tcp://"}, ["docker_host", "'tcp://'"]),
-    ("no time at all", {"timeout": 0}, ["timeout", "0"]),
-    ("less than no time", {"timeout": -1}, ["timeout", "-1"]),
-    ("version that is none", {"api_version": "latest"}, ["api_version", "'latest'", "1.41"]),
-    (
-        "certificate that is not there",
-        {"validate_certs": True, "ca_path": "/nowhere/ca.pem"},
-        ["ca_path", "'/nowhere/ca.pem'"],
-    ),
-    ("certificate without a key", {"tls": True, "client_cert": __file__}, ["client_cert and client_key"]),
-    ("key without a certificate", {"tls": True, "client_key": __file__}, ["client_cert and client_key"]),
-]
-
-
-@pytest.mark.parametrize(("params", "said"), cells(REFUSED), ids=ids(REFUSED))
-def test_options_that_cannot_be_are_refused_before_anything_is_sent(params, said):
-    with pytest.raises(InvalidRequest) as failure:
-        connect({**DEFAULTS, **params})
-    for words in said:
-        assert words in str(failure.value)
-
-
-def test_a_folder_of_certificates_is_taken_from_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
-    with pytest.raises(InvalidRequest, match=r"ca_path: there is no file .*ca.pem"):
-        connect({**DEFAULTS, "tls": True})
-
-
-def test_a_client_without_a_certificate_needs_none_in_the_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
-    (tmp_path / "ca.pem").touch()
-    assert connect({**DEFAULTS, "docker_host": "tcp://127.0.0.1:1", "tls": True})
 
 
 def test_without_the_sdk_the_message_names_the_package(monkeypatch):
@@ -181,9 +142,62 @@ def test_a_port_that_nobody_listens_at_is_told():
             connect({**DEFAULTS, "docker_host": host}).get("/version", versioned=False)
 
 
+def test_a_request_may_have_a_limit_of_its_own(serve):
+    transport = serve({"/v1.41/images/a": (200, lambda: time.sleep(1.5) or [])}, timeout=1)
+    assert transport.delete("/images/{0}", "a", timeout=10) == []
+    with pytest.raises(EngineUnavailable, match=r"did not answer within 0\.2 seconds: see why the Engine is slow"):
+        transport.delete("/images/{0}", "a", timeout=0.2)
+
+
+class Credentials(RuntimeError):
+    """As the SDK's of a store are: outside of its own family of errors."""
+
+
+REGISTRIES = [
+    # situation, error of the store, words of the explanation, words that must not be there
+    ("with credentials", None, ["unauthorized"], ["without credentials"]),
+    (
+        "a helper that is not installed",
+        Credentials("docker-credential-ecr-login not installed or not available in PATH"),
+        ["unauthorized", "asked without credentials: docker-credential-ecr-login not installed"],
+        [],
+    ),
+    (
+        "a helper that fails, and prints a secret",
+        Credentials('Credentials store docker-credential-x exited with "token hunter2 expired"'),
+        ["unauthorized", "asked without credentials", "Credentials"],
+        ["hunter2"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "said", "unsaid"), cells(REGISTRIES), ids=ids(REGISTRIES))
+def test_a_registry_is_asked_whatever_becomes_of_the_credentials(error, said, unsaid, serve, monkeypatch):
+    def header(client, registry):
+        if error is not None:
+            raise error
+        return b"hunter2"
+
+    monkeypatch.setattr(docker.auth, "get_config_header", header)
+    transport = serve({"/v1.41/distribution/r.io/app:1/json": (401, {"message": "unauthorized"})})
+    with pytest.raises(EngineError) as failure:
+        transport.ask_registry("r.io/app:1", 5)
+    assert failure.value.status == 401
+    for words in said:
+        assert words in failure.value.explanation
+    for words in [*unsaid, "hunter2"]:
+        assert words not in str(failure.value)
+
+
+def test_a_registry_that_answers_without_credentials(serve, monkeypatch):
+    monkeypatch.setattr(docker.auth, "get_config_header", lambda client, registry: 1 / 0)
+    transport = serve({"/v1.41/distribution/r.io/app:1/json": (200, {"Descriptor": {}})})
+    assert transport.ask_registry("r.io/app:1", 5) == {"Descriptor": {}}
+
+
 def test_an_engine_that_is_slow_is_told(serve):
     transport = serve({"/version": (200, lambda: time.sleep(3) or {})}, timeout=1)
-    with pytest.raises(EngineUnavailable, match="did not answer within 1 seconds: raise timeout"):
+    with pytest.raises(EngineUnavailable, match="did not answer within 1 second: raise timeout"):
         transport.get("/version", versioned=False)
 
 
@@ -253,6 +267,16 @@ MESSAGES = [
         "broken SDK in newer words",
         ValueError("Error while fetching server API version: Not supported URL scheme http+docker"),
         ["does not work with requests"],
+    ),
+    (
+        "an SDK that does not know its urllib3",
+        TypeError("HTTPConnection.request() got an unexpected keyword argument 'chunked'"),
+        ["does not work with urllib3", "7.1.0 or newer", "older than 2"],
+    ),
+    (
+        "a name that is not known",
+        OSError("HTTPConnection(host='nope.example', port=2375): Failed to resolve 'nope.example'"),
+        ["the name in unix:///x cannot be resolved: is docker_host right?"],
     ),
     (
         "wrong authority",

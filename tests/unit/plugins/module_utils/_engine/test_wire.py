@@ -25,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     parse_disk_usage,
     parse_facts,
     parse_history,
+    parse_identity,
     parse_images,
     parse_inspected_container,
     parse_inspected_image,
@@ -248,7 +249,7 @@ FACTS = [
 
 @pytest.mark.parametrize(("version", "info", "expected"), cells(FACTS), ids=ids(FACTS))
 def test_the_engine_is_known_by_what_it_says(version, info, expected):
-    facts = parse_facts(version, info, "1.41")
+    facts = parse_facts(parse_identity(version), info, "1.41")
     assert {name: getattr(facts, name) for name in expected} == expected
     assert facts.api_version == "1.41"
 
