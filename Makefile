@@ -46,6 +46,10 @@ venv: ## Make .venv with the pinned test requirements (nothing to do when it is 
 demo: venv ## Show an audit, a cleanup and a second run on a private Engine (root or sudo; a minute).
 	@demo/run
 
+.PHONY: picture
+picture: venv ## Draw the audit of the demo for the README, light and dark (root or sudo).
+	$(AS_ROOT) $(BIN)/python -m demo.picture
+
 .PHONY: test
 test: test-unit test-engines test-role test-molecule ## Run all tests: without an Engine, then on real ones (root or sudo).
 

@@ -91,7 +91,7 @@ class Playbooks:
     def run(self, name: str, *options: str) -> dict[str, t.Any]:
         """Run one of them, show what it prints of changes, and return the host's report."""
         shown = ["ansible-playbook", f"imagewarden.docker.{name}", "-i inventory -e @demo/variables.yml", *options]
-        print(bold(f"$ {' '.join(shown)}"), flush=True)
+        print(bold(f"$ {' '.join(shown)}") + "\n", flush=True)
         command = [str(Path(sys.executable).parent / shown[0]), shown[1], *self._options, *options]
         environment = {
             **os.environ,
@@ -212,9 +212,9 @@ def print_report(report: dict[str, t.Any], *, reasons: bool = True) -> None:
         print(f"{HOST}  {line}")
     if reasons:
         print("\nWhat stays, and why (from the report):")
-        for image in images_of(report):
-            if image["action"] == "kept":
-                print_reason(image)
+        kept = (image for image in images_of(report) if image["action"] == "kept")
+        for image in sorted(kept, key=lambda image: image["references"]):
+            print_reason(image)
     print(flush=True)
 
 

@@ -21,6 +21,14 @@ pygments_style = "ansible"
 nitpicky = True
 
 html_theme = "sphinx_ansible_theme"
+html_theme_options = {
+    "documentation_home_url": "index.html",
+    "topbar_links": {
+        "Source": "https://github.com/imagewarden/imagewarden.docker",
+        "Issues": "https://github.com/imagewarden/imagewarden.docker/issues",
+        "Changelog": "https://github.com/imagewarden/imagewarden.docker/blob/main/CHANGELOG.md",
+    },
+}
 html_show_sphinx = False
 html_use_index = False
 html_copy_source = False
