@@ -57,6 +57,7 @@ def _containers(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
     names = [name.lstrip("/") for name, _image, _state in state.containers.values()]
     if way < 0.3 and names:
         options["names"] = [*choose.sample(names, choose.randint(1, min(3, len(names)))), "gone"]
+        options["on_conflict"] = "skip"
     elif way < 0.55:
         options["patterns"] = [choose.choice(["c*", "c[1-3]", "?1"])]
     elif way < 0.8 and state.images:

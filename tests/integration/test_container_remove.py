@@ -329,6 +329,226 @@ def test_an_ambiguous_id_is_refused_before_anything_is_removed(fresh_engine, rec
     assert not proxy.writes
 
 
+def lost(answer):
+    return b""
+
+
+def broken(answer):
+    return b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n{"Id":'
+
+
+def half(answer):
+    return answer[: len(answer) // 2]
+
+
+def late(answer):
+    time.sleep(3)
+    return answer
+
+
+SPOILT = [
+    # situation, method, path, what becomes of the answer
+    ("a lost answer to a removal", "DELETE", "/containers/", lost),
+    ("a broken answer to a removal", "DELETE", "/containers/", broken),
+    ("half an answer to a removal", "DELETE", "/containers/", half),
+    ("a late answer to a removal", "DELETE", "/containers/", late),
+    ("a lost answer to a stop", "POST", "/stop", lost),
+    ("half an answer to a stop", "POST", "/stop", half),
+    ("a late answer to a stop", "POST", "/stop", late),
+    ("a lost answer to a commit", "POST", "/commit", lost),
+    ("a broken answer to a commit", "POST", "/commit", broken),
+    ("a lost answer to an inspection", "GET", "/containers/[0-9a-f]{64}/json", lost),
+    ("a broken answer to an inspection", "GET", "/containers/[0-9a-f]{64}/json", broken),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "spoilt"), [row[1:] for row in SPOILT], ids=[row[0] for row in SPOILT])
+def test_what_is_so_is_reported_and_the_rest_goes_on(method, path, spoilt, fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    for name in ("one", "two", "three"):
+        state.container(client, image, "running", name=name, command=OBEDIENT)
+    proxy = recording_proxy(fresh_engine)
+    proxy.spoil(method, path, spoilt)
+    # One second is less than what a late answer takes.
+    arguments = {"docker_host": proxy.docker_host, "patterns": ["*"], "states": ["any"], "timeout": 1}
+    result = run_module("container_remove", {**arguments, "commit_to": "attic"})
+    assert result["failed"] is False, result
+    assert result["removed"] == result["stopped"] == ["one", "three", "two"]
+    assert names(fresh_engine) == []
+    made = {row["image_id"] for row in result["committed"]}
+    assert made == {row["Id"] for row in client.images() if "app:1" not in row["RepoTags"]}
+    assert len(made) == 3
+
+
+REFUSALS = [
+    # situation, method, path, status, message, part of the reason
+    ("not found, but listed", "DELETE", "/containers/", 404, "No such container: one", "still lists it"),
+    ("an error", "DELETE", "/containers/", 500, "device or resource busy", "device or resource busy"),
+    ("a conflict", "DELETE", "/containers/", 409, "in a bad mood", "in a bad mood"),
+    ("a stop that fails", "POST", "/stop", 500, "cannot kill", "could not be stopped"),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message", "reason"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+)
+def test_one_that_cannot_be_removed_does_not_stop_the_rest(
+    method, path, status, message, reason, fresh_engine, recording_proxy
+):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    one = state.container(client, image, "running", name="one", command=OBEDIENT)
+    for name in ("two", "three"):
+        state.container(client, image, "running", name=name, command=OBEDIENT)
+    proxy = recording_proxy(fresh_engine)
+    proxy.answer(method, f"/containers/{one}{'/stop' if path == '/stop' else ''}", status, message)
+    arguments = {"docker_host": proxy.docker_host, "patterns": ["*"], "states": ["any"]}
+    result = run_module("container_remove", arguments)
+    assert result["failed"] is True
+    assert result["msg"].startswith("1 container could not be removed: one: ")
+    assert reason in result["msg"]
+    assert result["removed"] == ["three", "two"]
+    assert names(fresh_engine) == ["one"]
+
+
+def test_an_engine_that_is_away_for_some_seconds_is_waited_for(fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    for name in ("one", "two"):
+        state.container(client, image, "exited", name=name)
+    proxy = recording_proxy(fresh_engine)
+    # From the first removal on, and for a number of further requests.
+    proxy.before("DELETE", "/containers/", lambda: proxy.cut("*", "/", times=20))
+    result = run_module("container_remove", {"docker_host": proxy.docker_host, "states": ["exited"]})
+    assert (result["failed"], result["removed"]) == (False, ["one", "two"])
+    assert names(fresh_engine) == []
+
+
+def test_a_container_that_cannot_be_inspected(fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    one = state.container(client, image, "exited", name="one")
+    proxy = recording_proxy(fresh_engine)
+    proxy.answer("GET", f"/containers/{one}/json", 500, f"RWLayer of container {one} is unexpectedly nil")
+    arguments = {"docker_host": proxy.docker_host, "states": ["exited"]}
+    kept = run_module("container_remove", {**arguments, "older_than": "0s"})
+    assert (kept["failed"], kept["removed"]) == (False, [])
+    assert kept["containers"][0]["reason"].startswith("when it finished is not known")
+    assert run_module("container_remove", arguments)["removed"] == ["one"]
+    assert names(fresh_engine) == []
+
+
+def test_what_is_named_and_runs_is_a_conflict(task, fresh_engine):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    state.container(client, image, "running", name="web", command=OBEDIENT)
+    state.container(client, image, "exited", name="worker")
+    arguments = {"docker_host": fresh_engine.docker_host, "names": ["web", "worker"]}
+    predicted, refused = (run_module("container_remove", arguments, check=check) for check in (True, False))
+    assert predicted == refused
+    assert (refused["failed"], refused["changed"], refused["removed"]) == (True, False, [])
+    assert "set states: [any] or add running to states" in refused["msg"]
+    assert names(fresh_engine) == ["web", "worker"]
+    skipped = task(names=["web", "worker"], on_conflict="skip")
+    assert skipped["removed"] == ["worker"]
+    assert [conflict["target"] for conflict in skipped["conflicts"]] == ["web"]
+    assert task(names=["web", "worker"], states=["any"])["removed"] == ["web"]
+
+
+def test_short_ids_are_resolved_as_the_engine_does(fresh_engine):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    made = [state.container(client, image, name=f"c-{number}") for number in range(17)]
+    digits = next(one[0] for one in made if sum(other[0] == one[0] for other in made) > 1)
+    arguments = {"docker_host": fresh_engine.docker_host}
+    ambiguous = run_module("container_remove", {**arguments, "names": [digits]})
+    assert ambiguous["failed"] is True
+    assert f"names: {digits!r} is an ambiguous container ID: it can be " in ambiguous["msg"]
+    one = made[0]
+    shortest = next(one[:n] for n in range(1, 65) if sum(other.startswith(one[:n]) for other in made) == 1)
+    assert client.inspect_container(shortest)["Id"] == one
+    result = run_module("container_remove", {**arguments, "names": [shortest]})
+    assert result["removed"] == ["c-0"]
+    assert any("is not the name of a container here" in str(warning) for warning in result["warnings"])
+
+
+def test_labels_that_protect(task, fresh_engine):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1", labels={"team": "one"})
+    state.container(client, image, name="plain")
+    state.container(client, image, name="kept", labels={"keep": ""})
+    state.container(client, image, name="nomad", labels={"com.hashicorp.nomad.alloc_id": "x"})
+    state.container(client, image, name="ecs", labels={"com.amazonaws.ecs.task-arn": "x"})
+    result = task(states=["created"], exclude_labels=["keep"])
+    assert result["removed"] == ["plain"]
+    assert {row["name"]: row["rule"] for row in result["containers"]} == {
+        "plain": "states: created",
+        "kept": "exclude_labels: keep",
+        "nomad": "orchestrated",
+        "ecs": "orchestrated",
+    }
+    assert task(all_labels=["team=one", "keep"])["removed"] == ["kept"]
+
+
+def test_stubborn_containers_are_stopped_side_by_side(fresh_engine):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    for number in range(6):
+        state.container(client, image, "running", name=f"c-{number}", command=STUBBORN)
+    arguments = {"docker_host": fresh_engine.docker_host, "states": ["any"], "stop_timeout": 3}
+    began = time.monotonic()
+    result = run_module("container_remove", arguments)
+    # One after the other, they would take 18 seconds.
+    assert 3 <= time.monotonic() - began < 12
+    assert len(result["stopped"]) == len(result["removed"]) == 6
+    assert names(fresh_engine) == []
+
+
+SIGNALS = [
+    # situation, command, stop timeout, least and most seconds
+    ("it ends at this signal", ("/bin/busybox", "sh", "-c", "trap exit INT; while :; do sleep 0.05; done"), 30, 0, 10),
+    ("it does not end", ("/bin/busybox", "sh", "-c", "trap : INT TERM; while :; do sleep 0.05; done"), 2, 2, 12),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "timeout", "least", "most"), [row[1:] for row in SIGNALS], ids=[row[0] for row in SIGNALS]
+)
+def test_a_signal_of_ones_own(command, timeout, least, most, fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    one = state.container(client, state.import_image(client, "app:1"), "running", name="one", command=command)
+    proxy = recording_proxy(fresh_engine)
+    arguments = {"docker_host": proxy.docker_host, "names": ["one"], "states": ["any"], "kill": True}
+    began = time.monotonic()
+    result = run_module("container_remove", {**arguments, "kill_signal": "SIGINT", "stop_timeout": timeout})
+    assert least <= time.monotonic() - began < most
+    assert (result["removed"], result["stopped"]) == (["one"], [])
+    assert next(path.partition("/containers/")[2] for _method, path in proxy.writes) == f"{one}/kill?signal=SIGINT"
+
+
+def test_the_bytes_of_removed_containers(task, fresh_engine):
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    write = ("/bin/busybox", "sh", "-c", "/bin/busybox head -c 300000 /dev/urandom > /data")
+    one = state.container(client, image, "exited", name="one", command=write)
+    measured = next(row["SizeRw"] for row in client.containers(all=True, size=True) if row["Id"] == one)
+    result = task(names=["one"], sizes=True)
+    assert (result["space_reclaimed"], result["space_exact"]) == (measured, True)
+    assert measured >= 300000
+    assert "kB reclaimed" in result["summary"]
+
+
+def test_a_listing_with_sizes_that_fails_falls_back(fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    state.container(client, state.import_image(client, "app:1"), name="one")
+    proxy = recording_proxy(fresh_engine)
+    proxy.answer("GET", "/containers/json.*size=1", 500, "cannot measure")
+    result = run_module("container_remove", {"docker_host": proxy.docker_host, "names": ["one"], "sizes": True})
+    assert (result["removed"], result["space_exact"]) == (["one"], False)
+    assert any("does not report the size of 1 container" in str(warning) for warning in result["warnings"])
+
+
 CALLS = [
     # situation, options, requests that a plan takes
     ("by name", {"names": ["c-1"]}, 3),

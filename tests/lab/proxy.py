@@ -67,6 +67,7 @@ class RecordingProxy:
         self._before: list[_Rule] = []
         self._after: list[_Rule] = []
         self._answers: list[_Rule] = []
+        self._spoils: list[tuple[_Rule, t.Callable[[bytes], bytes]]] = []
         self._connections: set[socket.socket] = set()
         self._closed = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -124,6 +125,10 @@ class RecordingProxy:
     def cut(self, method: str, path_regex: str, times: int | None = 1) -> None:
         """Close the connection on such a request instead of answering it."""
         self._answers.append(_Rule(method, re.compile(path_regex), times, lambda: None))
+
+    def spoil(self, method: str, path_regex: str, spoilt: t.Callable[[bytes], bytes], times: int | None = 1) -> None:
+        """Let the Engine do such a request, send what the callback makes of its answer, and close the connection."""
+        self._spoils.append((_Rule(method, re.compile(path_regex), times, lambda: None), spoilt))
 
     def close(self) -> None:
         """Stop listening and close every connection."""
@@ -187,6 +192,10 @@ class RecordingProxy:
             answer = from_engine.head()
         tunnel = answer.status == 101 or (head.upgrades and ends_with_connection(answer, method))
         rest = iter(()) if tunnel else response_body(from_engine, answer, method)
+        spoilt = next((spoilt for rule, spoilt in self._spoils if rule.applies(method, path)), None)
+        if spoilt is not None:
+            client.sendall(spoilt(b"".join([answer.raw, *rest])))
+            return False
         blocks = [answer.raw]
         if any(rule.matches(method, path) for rule in self._after):
             blocks += rest
