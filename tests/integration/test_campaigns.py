@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from tests.campaign import exactness, policies
+from tests.campaign import exactness, faults, policies
 from tests.campaign.harness import Campaign, digests_of
 
 if t.TYPE_CHECKING:
@@ -25,6 +25,7 @@ SEED = 20
 SHORT_RUNS = [
     (exactness.CAMPAIGN, 4),
     (policies.CAMPAIGN, 2),
+    (faults.CAMPAIGN, 1),
 ]
 
 
@@ -41,6 +42,8 @@ def digests(registry: Registry) -> dict[str, str]:
         for session in range(sessions)
     ],
 )
-def test_check_mode_is_the_run(engine: Engine, digests: dict[str, str], campaign: Campaign, session: int) -> None:
+def test_a_campaign_finds_no_difference(
+    engine: Engine, digests: dict[str, str], campaign: Campaign, session: int
+) -> None:
     wrong = campaign.wrong([engine], SEED, session, digests)
     assert not wrong, "\n\n".join(wrong)

@@ -166,6 +166,16 @@ def test_a_cut_connection_has_no_answer(proxy: RecordingProxy) -> None:
     assert ask(UnixConnection(proxy.socket), "GET", "/gone")[0] == 200
 
 
+def test_an_answer_is_spoilt_after_the_engine_did_it(proxy: RecordingProxy) -> None:
+    seen: list[bytes] = []
+    proxy.spoil("POST", "/", lambda answer: seen.append(answer) or answer[:-5])
+    with pytest.raises((http.client.HTTPException, OSError)):
+        ask(UnixConnection(proxy.socket), "POST", "/length", b"x")
+    (answer,) = seen
+    assert answer.endswith(b'["POST", "/length", 1]')
+    assert ask(UnixConnection(proxy.socket), "POST", "/length", b"x")[0] == 200
+
+
 def test_a_failing_callback_is_told(proxy: RecordingProxy) -> None:
     proxy.before("GET", "/", lambda: 1 / 0)
     assert ask(UnixConnection(proxy.socket), "GET", "/")[0] == 200
