@@ -117,6 +117,10 @@ release: venv .nox/.pins ## Build what a release publishes into dist/ and say ho
 	$(NOX) --sessions release docs
 	@cat dist/PUBLISH.md
 
+.PHONY: rooms
+rooms: ## Draw the rooms of plugins/ and the arrows between them, from the code.
+	@python3 tests/tools/rooms.py
+
 .PHONY: clean
 clean: ## Remove what the other targets made (stop the lab with lab-down first).
 	rm -rf .venv .cache .nox .ansible .hypothesis .pytest_cache .ruff_cache .mypy_cache build dist tests/output
