@@ -181,6 +181,8 @@ totals:
 file_system:
   description:
     - The file system that holds the Engine's images, as C(df) counts it. C(percent) is how full it is.
+    - C(reason) is why this path was measured, and C(doubt) why it may be the wrong one, empty where there is none. With the
+      containerd image store, no answer of the Engine shows where containerd keeps its data.
     - V(null) when the Engine is not on the machine where the module runs.
   returned: success
   type: dict
@@ -194,6 +196,8 @@ file_system:
     inodes_used: 1310720
     inodes_free: 5242880
     inodes_percent: 20.0
+    reason: the data root of the Engine (DockerRootDir)
+    doubt: ""
 notices:
   description: What a cleaner should know. The same texts are shown as warnings of the task.
   returned: success

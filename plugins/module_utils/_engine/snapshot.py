@@ -39,6 +39,7 @@ class EngineFacts:
     driver_status: tuple[tuple[str, str], ...] = ()
     id: str = ""
     architecture: str = ""
+    containerd_address: str = ""
 
     @property
     def lists_partial_images(self) -> bool:

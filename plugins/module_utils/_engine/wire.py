@@ -285,6 +285,8 @@ def parse_facts(identity: Identity, info: t.Any, api_version: str) -> EngineFact
         driver_status=status,
         id=_string(info, "ID"),
         architecture=identity.architecture,
+        # From API 1.46 on.
+        containerd_address=_string(_fields(info, "Containerd"), "Address"),
     )
 
 

@@ -88,6 +88,8 @@ def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: boo
             f"{file_system.inodes_percent:.0f}% of the inodes of {file_system.path} are used:"
             " it can be full although bytes are left"
         )
+    if file_system is not None and file_system.doubt:
+        texts.append(f"{file_system.path} may not be the file system of the Engine's data: {file_system.doubt}")
     if not engine_told:
         texts.append("the Engine did not tell its disk usage: there are no totals, and no shared sizes")
     return texts
