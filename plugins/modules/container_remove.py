@@ -35,9 +35,10 @@ options:
       - A short ID that several containers have is an error that lists them.
       - When no container has a name such as V(db) or V(cafe), which could be the beginning of an ID, the container whose ID
         begins so is found. This is a warning.
+      - Quote what looks like a number. YAML reads V(1.10) as V(1.1), so that a number is an error.
       - A container that is named here, and that is kept because O(states) does not include its state, is a conflict; see O(on_conflict).
     type: list
-    elements: str
+    elements: raw
     aliases: [name]
   patterns:
     description:
@@ -53,6 +54,7 @@ options:
   excludes:
     description:
       - Containers whose names match one of these are never removed, whatever else selects them.
+      - One that matches no container of the host protects nothing, and is a warning.
     type: list
     elements: str
     default: []
@@ -73,6 +75,7 @@ options:
   exclude_labels:
     description:
       - Containers that have any of these labels are never removed, whatever else selects them. Each is C(key) or C(key=value).
+      - One that no container of the host has protects nothing, and is a warning.
     type: list
     elements: str
     default: []

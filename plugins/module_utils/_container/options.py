@@ -20,7 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.requ
 OPTIONS: dict[str, t.Any] = merge(
     SELECTION,
     {
-        "names": {"type": "list", "elements": "str", "aliases": ["name"]},
+        # Raw, so that a number is seen: YAML has read 1.10 as 1.1 by then.
+        "names": {"type": "list", "elements": "raw", "aliases": ["name"]},
         "images": {"type": "list", "elements": "str"},
         "labels": {"type": "list", "elements": "str", "aliases": ["all_labels"]},
         "exclude_labels": {"type": "list", "elements": "str", "default": []},

@@ -152,6 +152,22 @@ class Plan:
     now: float = 0.0
 
 
+def idle_rules(snapshot: Snapshot, request: Request) -> list[Rule]:
+    """The rules that are there to keep containers, and match none of the host."""
+    names = [container.name for container in snapshot.containers]
+    labels = [container.labels for container in snapshot.containers]
+    idle = [
+        Rule("excludes", pattern.text)
+        for pattern in request.excludes
+        if not any(_matches(pattern, name) for name in names)
+    ]
+    return idle + [
+        Rule("exclude_labels", str(label))
+        for label in request.exclude_labels
+        if not any(label.matches(found) for found in labels)
+    ]
+
+
 def shown(rules: Iterable[Rule]) -> str:
     """Rules as results show them."""
     return "; ".join(map(str, rules))

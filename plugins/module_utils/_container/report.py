@@ -16,6 +16,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan
     SKIPPED,
     Conflict,
     Verdict,
+    idle_rules,
     shown,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE
@@ -79,6 +80,11 @@ def warnings(outcome: Outcome) -> list[str]:
         f" ({short_id(container.id)}): write the name, or 12 digits of the ID"
         for name, container in plan.selection.guessed
     ]
+    if plan.snapshot.containers:
+        texts += [
+            f"{rule.option}: {rule.detail!r} matches no container here, so that it protects nothing"
+            for rule in idle_rules(plan.snapshot, plan.request)
+        ]
     unsized = sum(1 for step in outcome.steps if step.status == DONE and step.step.container.size is None)
     if plan.request.sizes and unsized:
         texts.append(f"sizes: the Engine does not report the size of {_count(unsized)}")

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._grammar import CONTAINER_NAMES
-from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch, parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch, parse_all, written
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Glob, Pattern, parse_patterns
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
     Reference,
@@ -99,7 +99,7 @@ class Request:
         older_than = params.get("older_than")
         kill = bool(params.get("kill"))
         return cls(
-            names=_optional(params.get("names"), lambda values: parse_all("names", _name, values)),
+            names=_optional(params.get("names"), lambda values: parse_all("names", _name, written("names", values))),
             patterns=_optional(
                 params.get("patterns"), lambda values: parse_patterns("patterns", values, use_regex, CONTAINER_NAMES)
             ),
@@ -131,7 +131,7 @@ def _optional(
 
 
 def _name(text: str) -> str:
-    name = str(text).strip().lstrip("/")
+    name = text.lstrip("/")
     if _NAME_RE.match(name) is None:
         raise ValueError(f"{text!r} is neither a container's name nor an ID")
     return name

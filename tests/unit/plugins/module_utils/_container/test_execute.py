@@ -703,6 +703,15 @@ def test_a_name_that_was_taken_for_the_beginning_of_an_id_is_a_warning():
     ]
 
 
+def test_what_protects_nothing_is_a_warning():
+    options = {"excludes": ["db-*", "on*"], "exclude_labels": ["keep"]}
+    assert warnings(predict(plan(ONE, **options))) == [
+        "excludes: 'db-*' matches no container here, so that it protects nothing",
+        "exclude_labels: 'keep' matches no container here, so that it protects nothing",
+    ]
+    assert not warnings(predict(plan(**options)))
+
+
 SIZES = [
     # situation, sizes of a stopped and a running container, options, bytes, whether exact, part of the summary
     ("nobody asked", (5, None), {}, None, False, "2 containers removed, 1 stopped, 0 kept"),

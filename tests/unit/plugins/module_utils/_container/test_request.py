@@ -22,6 +22,7 @@ REFUSED = [
     ("a broken regular expression", {"patterns": ["("], "use_regex": True}, "patterns: '('"),
     ("a broken image", {"images": ["Upper:1"]}, "images: 'Upper:1'"),
     ("a broken image pattern", {"images": ["[a"]}, "images: '[a'"),
+    ("a number", {"names": [1.1]}, 'names: 1.1 is, in YAML, a number and not a string: quote it, as in "1.10"'),
     ("no labels", {"labels": []}, "labels: an empty list"),
     ("an empty label", {"labels": ["=x"]}, "labels: '=x'"),
     ("a label that excludes", {"labels": ["keep!=yes"]}, "'keep!=yes' is not a label: to keep what has 'keep', write"),
