@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: image_usage_info
-short_description: Tell what Docker images take up, and who uses them
+short_description: Report the space that Docker images take up, and who uses them
 version_added: 1.0.0
 author:
   - imagewarden contributors (@imagewarden)
@@ -17,7 +17,8 @@ description:
   - Lists every image of a Docker Engine with its references, sizes, age and containers, the totals that C(docker system df)
     prints, and the file system that holds the Engine's data.
   - Warns of what a cleaner should know, such as a storage driver that does not give space back to the host.
-  - This module changes nothing. It sends one request for each image and container, and with O(inspect=false) a constant number.
+  - This module changes nothing. It sends one request for each image and container, several at a time, and with
+    O(inspect=false) or O(in_use=true) a constant number.
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes.info
@@ -31,15 +32,24 @@ options:
     default: true
   inspect:
     description:
-      - Inspect every image and every container too, to tell when images were last tagged, and when containers started and
+      - Inspect every image and every container too, to find when images were last tagged, and when containers started and
         finished. This costs one request for each of them, several at a time.
       - Without it RV(images[].last_tagged) is V(null), and of a container that does not run only its creation counts as a use.
     type: bool
     default: true
+  in_use:
+    description:
+      - Return in RV(images) only those that containers use, with two requests. RV(totals) is V(null) then, as nothing else is
+        asked for, whatever O(totals) and O(inspect) are.
+      - An image that was removed under its container is there too, with the name that the container was created by.
+      - With it a play finds what one host needs and another one must keep, at a size that does not grow with the number of
+        images.
+    type: bool
+    default: false
   usage_file:
     description:
       - The usage record that M(imagewarden.docker.image_prune_policy) keeps on the managed host. Uses that it knows of count for
-        RV(images[].last_used), also when their containers are gone. It is only read, and need not be there.
+        RV(images[].last_used), also when their containers were removed. It is only read, and need not exist.
     type: path
     default: /var/lib/imagewarden/usage.json
 seealso:
@@ -56,6 +66,10 @@ EXAMPLES = r"""
   imagewarden.docker.image_usage_info:
   register: usage
 
+- name: Show the usage in one line
+  ansible.builtin.debug:
+    var: usage.summary
+
 - name: Show the totals, as docker system df does
   ansible.builtin.debug:
     var: usage.totals
@@ -69,11 +83,20 @@ EXAMPLES = r"""
     inspect: false
     totals: false
   register: usage
+
+- name: Find what containers use here, so that other hosts keep it
+  imagewarden.docker.image_usage_info:
+    in_use: true
+  register: usage
+
+- name: Show the references that are in use
+  ansible.builtin.debug:
+    msg: "{{ usage.images | map(attribute='references') | flatten }}"
 """
 
 RETURN = r"""
 images:
-  description: Every image, intermediate ones too, the largest first.
+  description: Every image, intermediate ones too, the largest first. With O(in_use=true) only those that containers use.
   returned: success
   type: list
   elements: dict
@@ -99,11 +122,11 @@ images:
       type: int
       sample: 41370624
     own_size:
-      description: The bytes that it shares with no other image. V(null) when the Engine does not tell.
+      description: The bytes that it shares with no other image. V(null) when the Engine does not report it.
       type: int
       sample: 33554432
     shared_size:
-      description: The bytes that it shares with other images. V(null) when the Engine does not tell.
+      description: The bytes that it shares with other images. V(null) when the Engine does not report it.
       type: int
       sample: 7816192
     created:
@@ -122,7 +145,7 @@ images:
       type: str
       sample: "2026-03-14T09:26:53Z"
     containers:
-      description: The containers that were made from it or mount it, by name, each with C(name), C(id) and C(state).
+      description: The containers that were made from it or mount it, running ones first, then by name, each with C(name), C(id) and C(state).
       type: list
       elements: dict
       sample: [{name: cache, id: 4c01db0b339c, state: running}]
@@ -137,7 +160,7 @@ images:
 totals:
   description:
     - The lines of C(docker system df), which are C(images), C(containers), C(volumes) and C(build_cache).
-    - V(null) with O(totals=false), and when the Engine cannot tell.
+    - V(null) with O(totals=false) or O(in_use=true), and when the Engine does not report it.
   returned: success
   type: dict
   contains:
@@ -166,7 +189,7 @@ totals:
       type: dict
       sample: {count: 9, active: 5, size: 1048576, reclaimable: 4096}
     volumes:
-      description: Volumes whose size the Engine tells.
+      description: Volumes whose size the Engine reports.
       type: dict
       sample: {count: 3, active: 2, size: 536870912, reclaimable: 0}
     build_cache:
@@ -199,7 +222,7 @@ file_system:
     reason: the data root of the Engine (DockerRootDir)
     doubt: ""
 notices:
-  description: What a cleaner should know. The same texts are shown as warnings of the task.
+  description: What a cleaner should know. The same strings are shown as warnings of the task.
   returned: success
   type: list
   elements: str
@@ -207,7 +230,7 @@ notices:
     - "devicemapper keeps the Engine's data in the loop file /var/lib/docker/devicemapper/devicemapper/data: removing images
       gives space back to the Engine, and not to the host's file system"
 check_mode:
-  description: Whether the task ran in check mode. Its play or a block can say so too, which C(ansible_check_mode) does not tell.
+  description: Whether the task ran in check mode. Its play or a block can say so too, which C(ansible_check_mode) does not show.
   returned: success
   type: bool
   sample: false
@@ -233,11 +256,16 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._module import 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import read_if_there
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read import read_moments, read_usage
-from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
+from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
+    Moments,
+    notices,
+    usage_report,
+)
 
 OPTIONS = {
     "totals": {"type": "bool", "default": True},
     "inspect": {"type": "bool", "default": True},
+    "in_use": {"type": "bool", "default": False},
     "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
 }
 
@@ -246,14 +274,15 @@ def main() -> None:
     """Wire what is read to the report."""
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        engine = open_engine(module)
-        snapshot, disk_usage = read_usage(engine, module.params["totals"])
-        moments = read_moments(engine, snapshot) if module.params["inspect"] else Moments()
+        engine, in_use = open_engine(module), module.params["in_use"]
+        totals, inspect = (module.params[option] and not in_use for option in ("totals", "inspect"))
+        snapshot, disk_usage = read_usage(engine, totals)
+        moments = read_moments(engine, snapshot) if inspect else Moments()
         file_system = read_file_system(module.params["docker_host"], engine.facts)
         record, trouble = read_if_there(module.params["usage_file"], engine.facts.id)
-        told = notices(snapshot, file_system, engine_told=disk_usage is not None or not module.params["totals"])
+        told = notices(snapshot, file_system, engine_told=disk_usage is not None or not totals)
         told += [trouble] if trouble else []
-        usage = usage_report(snapshot, disk_usage, moments, file_system, record, time.time())
+        usage = usage_report(snapshot, disk_usage, moments, file_system, record, time.time(), in_use)
         finish(module, Report({**usage, "notices": told, "check_mode": module.check_mode}, told))
 
 

@@ -88,7 +88,7 @@ def test_images_are_those_of_the_engine(fresh_engine):
     dangling = {raw["Id"] for raw in client.images(filters={"dangling": True})}
     assert {key for key, image in found.items() if image["dangling"]} == dangling
     assert found[base]["references"] == ["base:1", "other:1"]
-    assert [row["name"] for row in found[child]["containers"]] == ["created", "exited", "paused", "running"]
+    assert [row["name"] for row in found[child]["containers"]] == ["paused", "running", "created", "exited"]
     assert found[child]["own_size"] == found[child]["size"] - found[child]["shared_size"]
     assert found[base]["shared_size"] > 0
     sizes = [image["size"] for image in result["images"]]
@@ -129,6 +129,27 @@ def test_it_reads_in_a_constant_number_of_requests(options, requests, fresh_engi
     assert counts == [requests] * 3
 
 
+def test_inspections_go_several_at_a_time(fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    for number in range(16):
+        state.import_image(client, f"app:{number}")
+    proxy = recording_proxy(fresh_engine)
+    lock, under_way, most = threading.Lock(), [], []
+
+    def linger():
+        with lock:
+            under_way.append(1)
+            most.append(len(under_way))
+        time.sleep(0.2)
+        with lock:
+            under_way.pop()
+
+    proxy.before("GET", "/images/sha256.*/json", linger, times=None)
+    assert len(run_module("image_usage_info", {"docker_host": proxy.docker_host})["images"]) == 16
+    assert len(most) == 16
+    assert max(most) >= 4
+
+
 def test_several_at_a_time(fresh_engine):
     fill(fresh_engine)
     results = []
@@ -156,7 +177,7 @@ def test_a_disk_usage_that_the_engine_does_not_tell(fresh_engine, recording_prox
     assert result["failed"] is False
     assert result["totals"] is None
     assert [image["references"] for image in result["images"]] == [["app:1"]]
-    assert result["notices"] == ["the Engine did not tell its disk usage: there are no totals, and no shared sizes"]
+    assert result["notices"] == ["the Engine did not report its disk usage: there are no totals, and no shared sizes"]
 
 
 DEVICEMAPPER = [
@@ -179,3 +200,22 @@ def test_devicemapper_on_a_loop_file_is_told(fresh_engine, recording_proxy):
     assert "in the loop file /var/lib/docker/devicemapper/devicemapper/data" in notice
     assert "not to the host's file system" in notice
     assert any(notice in str(warning) for warning in result["warnings"])
+
+
+def test_only_what_is_in_use(fresh_engine, recording_proxy):
+    client = fresh_engine.client
+    _base, child = fill(fresh_engine)
+    lost = state.import_image(client, "lost:1")
+    state.container(client, "lost:1", "exited", name="orphan")
+    client.remove_image("lost:1", force=True)
+    proxy = recording_proxy(fresh_engine)
+    result = run_module("image_usage_info", {"docker_host": proxy.docker_host, "in_use": True})
+    found = {image["id"]: image for image in result["images"]}
+    used = {row["ImageID"] for row in client.containers(all=True)}
+    assert set(found) == used == {child, lost}
+    assert found[child]["references"] == ["child:1"]
+    assert [row["name"] for row in found[lost]["containers"]] == ["orphan"]
+    assert result["totals"] is None
+    assert result["summary"].startswith("2 images in use, 5 containers")
+    # The version, the information, and two lists.
+    assert len(proxy.requests) == 4

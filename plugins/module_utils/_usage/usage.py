@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
     container_facts,
     created,
@@ -19,6 +21,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.report i
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import is_dangling
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import seen_in_use
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, id_prefix, is_image_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
@@ -29,7 +32,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
         Container,
         EngineFacts,
-        Image,
         Snapshot,
     )
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage
@@ -54,8 +56,10 @@ def usage_report(
     file_system: FileSystem | None,
     record: UsageRecord,
     now: float,
+    in_use: bool = False,
 ) -> dict[str, t.Any]:
-    """The result of C(image_usage_info), the largest image first."""
+    """The result of C(image_usage_info), the largest image first; with ``in_use`` only those that containers use."""
+    snapshot = only_in_use(snapshot) if in_use else snapshot
     uses = uses_of(snapshot)
     used = _last_used(snapshot, moments, record, now)
     shared = disk_usage.shared if disk_usage is not None else {}
@@ -70,8 +74,31 @@ def usage_report(
         "totals": totals,
         "file_system": None if file_system is None else _file_system(file_system),
         "engine": engine_facts(snapshot.engine),
-        "summary": _summary(images, snapshot, disk_usage, file_system),
+        "summary": _summary(images, snapshot, disk_usage, file_system, in_use),
     }
+
+
+def only_in_use(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with only the images that containers use.
+
+    An image that was removed under its container counts too, with the name that the container was created by: elsewhere it
+    may still be there.
+    """
+    uses = uses_of(snapshot)
+    used = [image for image in snapshot.images if uses.known(image.id)]
+    lost = sorted(uses.made_from.keys() - {image.id for image in snapshot.images} - {""})
+    used += [Image(id=image_id, references=_names_of(uses.made_from[image_id])) for image_id in lost]
+    return dataclasses.replace(snapshot, images=tuple(used))
+
+
+def _names_of(containers: Iterable[Container]) -> tuple[Reference, ...]:
+    """The names by which containers were created; the Engine prints an ID instead of one that has moved on."""
+    names: dict[Reference, None] = {}
+    for container in containers:
+        if container.image and id_prefix(container.image) is None and not is_image_id(container.image):
+            with contextlib.suppress(ValueError):
+                names[Reference.parse(container.image)] = None
+    return tuple(sorted(names, key=lambda reference: reference.full))
 
 
 def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: bool = True) -> list[str]:
@@ -81,7 +108,7 @@ def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: boo
     orphans = [container.name for container in snapshot.containers if container.image_id not in known]
     if orphans:
         texts.append(
-            f"the images of these containers are gone, and their layers stay until the containers are removed: {', '.join(orphans)}"
+            f"the images of these containers were removed, and their layers stay until the containers are removed: {', '.join(orphans)}"
         )
     if file_system is not None and file_system.inodes_percent >= _FEW_INODES:
         texts.append(
@@ -91,7 +118,7 @@ def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: boo
     if file_system is not None and file_system.doubt:
         texts.append(f"{file_system.path} may not be the file system of the Engine's data: {file_system.doubt}")
     if not engine_told:
-        texts.append("the Engine did not tell its disk usage: there are no totals, and no shared sizes")
+        texts.append("the Engine did not report its disk usage: there are no totals, and no shared sizes")
     return texts
 
 
@@ -165,12 +192,21 @@ def _file_system(found: FileSystem) -> dict[str, t.Any]:
 
 
 def _summary(
-    images: Sequence[Mapping[str, t.Any]], snapshot: Snapshot, usage: DiskUsage | None, file_system: FileSystem | None
+    images: Sequence[Mapping[str, t.Any]],
+    snapshot: Snapshot,
+    usage: DiskUsage | None,
+    file_system: FileSystem | None,
+    in_use: bool,
 ) -> str:
     dangling = sum(1 for image in images if image["dangling"])
-    parts = [f"{len(images)} images ({dangling} dangling)", f"{len(snapshot.containers)} containers"]
+    note = "in use" if in_use else f"({dangling} dangling)"
+    parts = [f"{_counted(len(images), 'image')} {note}", _counted(len(snapshot.containers), "container")]
     if usage is not None and usage.images is not None:
         parts.append(f"{human_size(usage.images.size)} of images, {human_size(usage.images.reclaimable)} reclaimable")
     if file_system is not None:
         parts.append(f"{file_system.path} {file_system.percent:.0f}% full")
     return ", ".join(parts)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

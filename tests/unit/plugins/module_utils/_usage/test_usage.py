@@ -54,6 +54,21 @@ def test_images_are_told_largest_first():
     assert result["changed"] is False
 
 
+def test_only_images_in_use_are_told_when_asked():
+    lost = container("lost", "ee", image="gone:1")
+    moved = container("moved", "ef", image=image_id("ef"))
+    host = snapshot(*HOST.images, *HOST.containers, lost, moved)
+    result = usage_report(host, None, Moments(), None, NOTHING_SEEN, NOW, in_use=True)
+    assert {found["id"]: found["references"] for found in result["images"]} == {
+        image_id("b2"): ["base:2"],
+        image_id("a1"): ["app:1", digest_reference("app", "d1")],
+        image_id("ee"): ["gone:1"],
+        image_id("ef"): [],
+    }
+    assert [found["containers"][0]["name"] for found in result["images"]] == ["live", "old", "lost", "moved"]
+    assert result["summary"] == "4 images in use, 5 containers"
+
+
 OLD = {"name": "old", "id": "6f6c64000000", "state": "exited"}
 WEB = {"name": "web", "id": "776562000000", "state": "exited"}
 SEEN = UsageRecord({image_id("c1"): Sighting(CREATED, CREATED + 60), image_id("a1"): Sighting(CREATED, CREATED)})
@@ -163,7 +178,7 @@ def test_notices_of_the_host():
     texts = notices(host, DISK, engine_told=False)
     assert "until the containers are removed: orphan" in texts[0]
     assert "95% of the inodes of /var/lib/docker are used" in texts[1]
-    assert "did not tell its disk usage" in texts[2]
+    assert "did not report its disk usage" in texts[2]
 
 
 def test_a_doubt_about_the_file_system_is_a_notice():
