@@ -30,11 +30,14 @@ PYTEST_OPTIONS ?=
 MOLECULE_OPTIONS ?=
 
 .PHONY: help
-help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the targets, those that you need first at the top.
+	@for first in '[*] ' '[^*]'; do \
+	    awk -F ':.*## ([*] )?' "/^[a-z-]+:.*## $$first/"' { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST); \
+	    echo; \
+	done
 
 .PHONY: venv
-venv: ## Make .venv with the pinned test requirements (nothing to do when it is up to date).
+venv: ## Create .venv with the pinned test requirements (nothing to do when it is up to date).
 	@tests/tools/venv
 
 .nox/.pins: tests/constraints.txt tests/requirements.txt | venv
@@ -43,7 +46,7 @@ venv: ## Make .venv with the pinned test requirements (nothing to do when it is 
 	@touch $@
 
 .PHONY: demo
-demo: venv ## Show an audit, a cleanup and a second run on a private Engine (root or sudo; a minute).
+demo: venv ## * Show an audit, a cleanup and a second run on a private Engine (root or sudo; a minute).
 	@demo/run
 
 .PHONY: picture
@@ -51,10 +54,10 @@ picture: venv ## Draw the audit of the demo for the README, light and dark (root
 	$(AS_ROOT) $(BIN)/python -m demo.picture
 
 .PHONY: test
-test: test-unit test-engines test-role test-molecule ## Run all tests: without an Engine, then on real ones (root or sudo).
+test: test-unit test-engines test-role test-molecule ## * Run all tests: without an Engine, then on real ones (root or sudo).
 
 .PHONY: test-unit
-test-unit: venv ## Run the unit tests (seconds, no Engine).
+test-unit: venv ## * Run the unit tests (seconds, no Engine).
 	$(PYTEST) tests/unit $(PYTEST_OPTIONS)
 
 .PHONY: coverage
@@ -62,7 +65,7 @@ coverage: venv ## Fail when a branch of what decides (see pyproject.toml) is tak
 	$(PYTEST) tests/unit --quiet --deselect $(TIMED) --cov --cov-branch
 
 .PHONY: test-engines
-test-engines: venv ## Run the tests on the real engines of the lab, which they start (root or sudo).
+test-engines: venv ## * Run the tests on the real engines of the lab, which they start (root or sudo).
 	$(AS_ROOT) $(PYTEST) tests/lab tests/integration --ignore tests/integration/test_role.py $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
 
 .PHONY: test-role
@@ -76,11 +79,11 @@ test-molecule: venv ## Run the Molecule scenarios of the role, over SSH on the h
 	for command in reset "test $(MOLECULE_OPTIONS)"; do $(AS_ROOT) env PATH="$$PATH" molecule $$command --all; done
 
 .PHONY: test-matrix
-test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that can be had here.
+test-matrix: venv .nox/.pins ## Run the unit tests on the managed hosts' Pythons and Docker SDKs that this machine has.
 	$(NOX) --session test-matrix
 
 .PHONY: lab-up
-lab-up: venv ## Start the engines of the lab that can run here (see tests/lab/README.md).
+lab-up: venv ## * Start the engines of the lab that can run here (see tests/lab/README.md).
 	$(AS_ROOT) $(BIN)/python -m tests.lab up
 
 .PHONY: lab-status
@@ -88,15 +91,15 @@ lab-status: venv ## Show which engines of the lab run.
 	$(AS_ROOT) $(BIN)/python -m tests.lab status
 
 .PHONY: lab-down
-lab-down: venv ## Stop the lab and remove what it left.
+lab-down: venv ## * Stop the lab and remove what it left.
 	$(AS_ROOT) $(BIN)/python -m tests.lab down
 
 .PHONY: lint
-lint: venv .nox/.pins ## Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.
+lint: venv .nox/.pins ## * Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.
 	$(NOX) --sessions $(LINT)
 
 .PHONY: sanity
-sanity: venv .nox/.pins ## Run ansible-test sanity, without ignore files, on every supported ansible-core.
+sanity: venv .nox/.pins ## * Run ansible-test sanity, without ignore files, on every supported ansible-core.
 	$(NOX) --sessions sanity sanity-forky
 
 .PHONY: units
@@ -104,12 +107,12 @@ units: venv .nox/.pins ## Run the unit tests as ansible-test units does, on ever
 	$(NOX) --sessions units
 
 .PHONY: format
-format: venv ## Format the Python files.
+format: venv ## * Format the Python files.
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
 .PHONY: docs
-docs: venv .nox/.pins ## Build the documentation site into build/docs.
+docs: venv .nox/.pins ## * Build the documentation site into build/docs.
 	$(NOX) --session docs
 
 .PHONY: release
@@ -122,6 +125,6 @@ rooms: ## Draw the rooms of plugins/ and the arrows between them, from the code.
 	@python3 tests/tools/rooms.py
 
 .PHONY: clean
-clean: ## Remove what the other targets made (stop the lab with lab-down first).
+clean: ## Remove what the other targets created (stop the lab with lab-down first).
 	rm -rf .venv .cache .nox .ansible .hypothesis .pytest_cache .ruff_cache .mypy_cache build dist tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
