@@ -31,7 +31,7 @@ options:
   layers:
     description:
       - Also return C(deleted_layers), and exact bytes where the store shows enough.
-      - On the graphdriver store this costs two requests an image.
+      - This costs two requests for each image.
     type: bool
     default: false
   details:

@@ -160,9 +160,11 @@ options:
       - Remove no more than is needed. The plan ends as soon as the bytes that it most likely frees meet the target.
       - Without it, everything goes that O(remove) selects and O(keep) does not keep.
       - With it, an image goes only if all of its references do, and none of its child images stays, because anything else would free nothing.
-      - The bytes are exact with O(layers=true) on the graphdriver store. Otherwise they are a lower bound, so that more may go
-        than was needed, but for what a container whose image is gone, an image mount or BuildKit may hold besides. That is
-        passed over, because every candidate would go for it. If less is freed than expected, the next run goes on.
+      - The bytes are exact with O(layers=true) on the graphdriver store. Otherwise they are an estimate, RV(space_expected), which
+        passes over what a container whose image was removed or BuildKit may hold besides. If less is freed than expected, the
+        next run goes on.
+      - On the containerd store this costs two requests for each image, because only its layers show what several images free
+        together.
       - When the Engine does not tell what its build cache holds, nothing is known to be set free, and nothing goes.
       - A target that cannot be met is no failure. The result and a warning tell what was reached.
     type: dict
@@ -416,12 +418,24 @@ space_reclaimed:
   sample: 1234803098
 space_exact:
   description:
-    - Whether RV(space_reclaimed) is exact. If it is V(false), at least so many bytes are set free.
+    - Whether RV(space_reclaimed) is exact. If it is V(false), at least as many bytes are set free.
     - It is exact with O(layers=true) on the graphdriver store, unless BuildKit's cache, an image mount, or a container whose image
       is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
   returned: always, unless the task failed before planning
   type: bool
   sample: false
+space_expected:
+  description:
+    - The bytes that are most likely set free. They are those of RV(space_reclaimed) where RV(space_exact=true), and the best
+      estimate otherwise, which the summary shows as V(about 10 MB).
+    - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on the Engine
+      reports what images share of both. Before, blobs that images share are taken to compress like the rest of the image,
+      unless another image has just these. What several images free together when the last of them is deleted counts with
+      O(layers=true) or O(target) only.
+    - What BuildKit's cache holds beyond the images counts as set free here, and not in RV(space_reclaimed).
+  returned: always, unless the task failed before planning
+  type: int
+  sample: 1234803098
 engine:
   description: The Engine that answered.
   returned: always, unless the task failed before planning

@@ -239,12 +239,24 @@ space_reclaimed:
   sample: 1234803098
 space_exact:
   description:
-    - Whether RV(space_reclaimed) is exact. If it is V(false), at least so many bytes are set free.
+    - Whether RV(space_reclaimed) is exact. If it is V(false), at least as many bytes are set free.
     - It is exact with O(layers=true) on the graphdriver store, unless BuildKit's cache, an image mount, or a container whose image
       is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
   returned: always, unless the task failed before planning
   type: bool
   sample: false
+space_expected:
+  description:
+    - The bytes that are most likely set free. They are those of RV(space_reclaimed) where RV(space_exact=true), and the best
+      estimate otherwise, which the summary shows as V(about 10 MB).
+    - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on the Engine
+      reports what images share of both. Before, blobs that images share are taken to compress like the rest of the image,
+      unless another image has just these. What several images free together when the last of them is deleted counts with
+      O(layers=true) only.
+    - What BuildKit's cache holds beyond the images counts as set free here, and not in RV(space_reclaimed).
+  returned: always, unless the task failed before planning
+  type: int
+  sample: 1234803098
 engine:
   description: The Engine that answered.
   returned: always, unless the task failed before planning

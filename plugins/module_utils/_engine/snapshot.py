@@ -42,6 +42,21 @@ class EngineFacts:
     containerd_address: str = ""
 
     @property
+    def shares_blobs(self) -> bool:
+        """Whether shared sizes of its containerd store count blobs as well as snapshots: from 29.5 on."""
+        return self._is_at_least(29, 5)
+
+    @property
+    def counts_blobs(self) -> bool:
+        """Whether the total of its images counts the blobs of the containerd store too: from 28.2 on."""
+        return self.store != CONTAINERD or self._is_at_least(28, 2)
+
+    def _is_at_least(self, *release: int) -> bool:
+        # A version that is no number is that of a build of the newest source.
+        numbers = tuple(int(part) for part in self.version.split(".")[:2] if part.isdigit())
+        return len(numbers) < 2 or numbers >= release
+
+    @property
     def lists_partial_images(self) -> bool:
         """Whether its containerd store lists images whose configuration is not on the host, which 28 began with."""
         return self.store == CONTAINERD and self.mounts_images
@@ -157,6 +172,11 @@ class Snapshot:
     build_cache: BuildCache | None = None
     #: What rooms above compute once from this snapshot, by type; a replaced snapshot begins with none.
     derived: dict[type, t.Any] = dataclasses.field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @property
+    def knows_layers(self) -> bool:
+        """Whether the layers of every image were read."""
+        return all(image.layers is not None for image in self.images)
 
     @functools.cached_property
     def parents(self) -> frozenset[str]:

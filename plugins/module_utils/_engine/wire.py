@@ -362,9 +362,7 @@ def _references(raw: dict[str, t.Any], store: str) -> tuple[tuple[Reference, ...
 
 
 def _unpacked(raw: dict[str, t.Any]) -> int | None:
-    # The snapshots of an image that was committed or built here hang on the one its container was set up in, which is
-    # added up here and is in no shared size (image_snapshot.go): then only the history tells.
-    if raw.get("Manifests") is None or _string(raw, "ParentId"):
+    if raw.get("Manifests") is None:
         return None
     sizes = (_fields(_fields(manifest, "ImageData"), "Size") for manifest in _objects(raw, "Manifests"))
     return sum(_bytes(size, "Unpacked") or 0 for size in sizes)
@@ -426,7 +424,7 @@ def with_layers(image: Image, inspected: InspectedImage, sizes: Sequence[int]) -
         layers=inspected.layers,
         layer_sizes=tuple(sizes),
         layer_folders=inspected.layer_folders,
-        unpacked=sum(sizes) if image.unpacked is None else image.unpacked,
+        unpacked=sum(sizes) if image.unpacked is None or image.all_parents else image.unpacked,
     )
 
 

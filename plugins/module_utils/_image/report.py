@@ -24,7 +24,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     unselected,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import least_total
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Freed, freed
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
 
@@ -47,7 +47,7 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
     untagged = [name for step in outcome.steps for name in step.untagged]
     deleted = [image_id for step in outcome.steps for image_id in step.deleted]
     verdicts = _verdicts(outcome)
-    size, is_exact = _space(outcome)
+    space = _space(outcome)
     result: dict[str, t.Any] = {
         "changed": bool(untagged or deleted),
         "untagged": untagged,
@@ -55,10 +55,11 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
         "absent": [*plan.absent, *(step.step.candidate.target for step in outcome.steps if step.status == GONE)],
         "conflicts": _conflicts(outcome),
         "images": _images(plan.snapshot, verdicts, details),
-        "space_reclaimed": size,
-        "space_exact": is_exact,
+        "space_reclaimed": space.certain,
+        "space_exact": space.is_exact,
+        "space_expected": space.expected,
         "engine": engine_facts(plan.snapshot.engine),
-        "summary": _summary(untagged, deleted, verdicts, size, is_exact),
+        "summary": _summary(untagged, deleted, verdicts, space),
         "diff": _diff(plan.snapshot, untagged, deleted),
     }
     if layers:
@@ -198,12 +199,11 @@ def _conflicts(outcome: Outcome) -> list[dict[str, t.Any]]:
     ]
 
 
-def _space(outcome: Outcome) -> tuple[int, bool]:
-    """Bytes set free, and whether that is exact."""
+def _space(outcome: Outcome) -> Freed:
+    """Bytes set free."""
     releases = [release for step in outcome.steps for release in _released(step)]
-    if all(release.is_exact for release in releases):
-        return sum(release.size for release in releases), all(step.as_planned for step in outcome.steps)
-    return least_total(releases, outcome.plan.snapshot.build_cache), False
+    space = freed(releases, outcome.plan.snapshot.build_cache)
+    return space._replace(is_exact=space.is_exact and all(step.as_planned for step in outcome.steps))
 
 
 def _released(step: StepOutcome) -> list[Release]:
@@ -211,15 +211,13 @@ def _released(step: StepOutcome) -> list[Release]:
     return [release for image_id, release in sizes if image_id in step.deleted]
 
 
-def _summary(
-    untagged: Sequence[str], deleted: Sequence[str], verdicts: Mapping[str, Verdict], size: int, is_exact: bool
-) -> str:
+def _summary(untagged: Sequence[str], deleted: Sequence[str], verdicts: Mapping[str, Verdict], space: Freed) -> str:
     kept = sum(1 for verdict in verdicts.values() if verdict.action == KEPT)
     skipped = sum(1 for verdict in verdicts.values() if verdict.action == SKIPPED)
     parts = [
         f"{_count(len(untagged), 'reference')} untagged",
         f"{_count(len(deleted), 'image')} deleted",
-        f"{'' if is_exact else 'at least '}{human_size(size)} reclaimed",
+        f"{'' if space.is_exact else 'about '}{human_size(space.expected)} reclaimed",
         f"{kept} kept",
     ]
     return ", ".join(parts + ([f"{skipped} skipped"] if skipped else []))

@@ -87,7 +87,7 @@ def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
 def measure_after(
     engine: Engine, policy: Policy, docker_host: str, before: Measured, freed: int, check_mode: bool
 ) -> Measured:
-    """What a real run has reached, or what check mode predicts: the bytes that the plan frees at least."""
+    """What a real run has reached, or what check mode predicts of the bytes that the plan most likely frees."""
     return before.after(freed) if check_mode else measure(engine, policy, docker_host)
 
 
@@ -108,5 +108,7 @@ def foretold_bytes(present: Snapshot, earlier: Iterable[Mapping[str, t.Any]]) ->
     """The bytes that earlier tasks would have set free by removals that check mode only foretold."""
     there = {image.id for image in present.images}
     return sum(
-        result.get("space_reclaimed") or 0 for result in earlier if there.intersection(result.get("deleted") or ())
+        result.get("space_expected", result.get("space_reclaimed")) or 0
+        for result in earlier
+        if there.intersection(result.get("deleted") or ())
     )

@@ -45,6 +45,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.containerd import ContainerdStore
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Effect, Removal
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
 
 if t.TYPE_CHECKING:
@@ -273,7 +274,7 @@ def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
         if evidence.images_size is None:
             unknown.append("the size of all images")
         else:
-            needed = max(needed, evidence.images_size - target.total_size)
+            needed = max(needed, (evidence.images_size - target.total_size) / counted_share(snapshot))
     disk = evidence.file_system
     if target.disk_used_above is not None and target.disk_used_below is not None:
         if disk is None:
@@ -287,7 +288,7 @@ def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
 
 
 class Tally:
-    """The bytes that releases set free for certain, added up one by one: ``_space.least_total`` of all so far.
+    """The bytes that releases set free for certain, added up one by one: ``space.freed`` of all so far.
 
     ``expected`` are those that they most likely set free.
     """
@@ -302,7 +303,7 @@ class Tally:
     def add(self, release: Release) -> None:
         """One more deleted image."""
         self._sum += release.size
-        self.expected += max(release.size, release.expected)
+        self.expected += release.most_likely
         self._is_exact = self._is_exact and release.is_exact
         if self._cache is not None and self._cache.shared_without_size:
             heapq.heappush(self._doubtful, release.size)
@@ -487,7 +488,7 @@ def _refused(plan: PolicyPlan, breach: Breach) -> PolicyPlan:
         f"nothing was removed, because {breach.rule} refuses the plan: {breach.text}; {which} are {shown or 'untagged'}"
     )
     refused = t.cast(PolicyPlan, refuse(plan, message))
-    return dataclasses.replace(refused, breach=breach, largest=largest, freed=0)
+    return dataclasses.replace(refused, breach=breach, largest=largest, freed=0, expected=0)
 
 
 def title_of(image: Image) -> str:

@@ -99,6 +99,7 @@ def test_a_result_has_every_key_and_is_json(store):
         "images",
         "space_reclaimed",
         "space_exact",
+        "space_expected",
         "engine",
         "summary",
         "diff",
@@ -331,7 +332,7 @@ def test_a_message_about_many_failures_stays_readable():
 def test_space_is_a_lower_bound_where_the_store_does_not_tell():
     result = predicted({"names": ["base:1"]})
     assert not result["space_exact"]
-    assert ", at least " in result["summary"]
+    assert ", about " in result["summary"]
 
 
 def test_a_digest_reference_is_a_line_of_the_diff():
