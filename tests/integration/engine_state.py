@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from docker import APIClient
 
 
-def _layers_size(client: APIClient, is_containerd: bool) -> int:
+def layers_size(client: APIClient, is_containerd: bool) -> int:
     """The bytes of all layers, as soon as the containerd store says the same twice.
 
     It adds up snapshots while its garbage collector takes some away: an answer in between may lack megabytes that are
@@ -58,7 +58,7 @@ class EngineState:
             {raw["Id"]: raw for raw in client.images(all=True)},
             frozenset(raw["Id"] for raw in dangling),
             {c["Id"]: (c["Names"][0], c["ImageID"], c["State"]) for c in client.containers(all=True)},
-            _layers_size(client, is_containerd),
+            layers_size(client, is_containerd),
         )
 
     def names(self, image_id: str) -> list[str]:

@@ -325,8 +325,6 @@ class Engine:
 
     def _with_layers(self, image: Image) -> Image | None:
         """With its layers where the Engine shows them; ``None`` when the image was removed in the meantime."""
-        if self.facts.store == CONTAINERD and image.unpacked is not None:
-            return image
         try:
             inspected, sizes = self.inspect_image(image.id), self.image_history(image.id)
         except EngineError:
