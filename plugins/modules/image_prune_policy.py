@@ -163,8 +163,7 @@ options:
       - The bytes are exact with O(layers=true) on the graphdriver store. Otherwise they are an estimate, RV(space_expected), which
         passes over what a container whose image was removed or BuildKit may hold besides. If less is freed than expected, the
         next run goes on.
-      - On the containerd store this costs two requests for each image, because only its layers show what several images free
-        together.
+      - On the containerd store only O(layers=true) shows what several images free together.
       - When the Engine does not tell what its build cache holds, nothing is known to be set free, and nothing goes.
       - A target that cannot be met is no failure. The result and a warning tell what was reached.
     type: dict
@@ -431,7 +430,7 @@ space_expected:
     - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on the Engine
       reports what images share of both. Before, blobs that images share are taken to compress like the rest of the image,
       unless another image has just these. What several images free together when the last of them is deleted counts with
-      O(layers=true) or O(target) only.
+      O(layers=true) only.
     - What BuildKit's cache holds beyond the images counts as set free here, and not in RV(space_reclaimed).
   returned: always, unless the task failed before planning
   type: int

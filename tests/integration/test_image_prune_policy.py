@@ -391,7 +391,9 @@ def test_the_largest_go_until_the_target_is_met(task, client, fresh_engine):
 
 def test_the_oldest_go_until_the_target_is_met(task, client, fresh_engine):
     total = fill(client, fresh_engine)
-    result = task(remove=ALL, target={"total_size": str(total - 1_500_000)}, layers=True)
+    # The containerd store keeps each layer twice, and its total counts both from 28.2 on.
+    is_twice = fresh_engine.store == "containerd" and fresh_engine.name != "e26-containerd"
+    result = task(remove=ALL, target={"total_size": str(total - (3_000_000 if is_twice else 1_500_000))}, layers=True)
     assert result["untagged"][:2] == ["app:1", "app:2"]
     assert result["target"]["met"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
@@ -71,10 +71,7 @@ class Stage:
         """Plan and carry out, on ``snapshot`` if there is one; ``earlier`` are results that a prediction builds on."""
         policy, host, usage_file = self.policy, self.docker_host, self.usage_file
         filters = policy.engine_filters
-        # Only by layers is it known what several images of the containerd store set free together.
-        layers = self.layers or (policy.target is not None and engine.facts.store == CONTAINERD)
-        is_read = snapshot is not None and not filters and (not layers or snapshot.knows_layers)
-        present = t.cast("Snapshot", snapshot) if is_read else engine.read(filters, layers, "remove")
+        present = engine.read(filters, self.layers, "remove") if snapshot is None or filters else snapshot
         before = measure(engine, policy, host).after(foretold_bytes(present, earlier))
         record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
         expected = after_results(present, earlier)
