@@ -172,6 +172,16 @@ def test_a_connection_that_is_not_trusted_is_one_clear_message(secured, stranger
     assert remove(**verified(secured))["untagged"] == ["app:1"]
 
 
+@pytest.mark.parametrize("changes", [{}, {"client_key": "client.key"}], ids=["accepted", "refused"])
+def test_a_private_key_is_in_no_result(secured, strangers, changes):
+    changes = {name: str(strangers / value) for name, value in changes.items()}
+    result = remove(**{**verified(secured), **changes})
+    assert result["failed"] is bool(changes)
+    for key in (secured.key, strangers / "client.key"):
+        assert key.read_text().splitlines()[1] not in str(result)
+    assert "PRIVATE KEY" not in str(result)
+
+
 # TCP and the socket
 
 
@@ -307,7 +317,7 @@ def test_ssh_by_the_client_of_the_machine(fresh_engine, lab, monkeypatch, tmp_pa
     assert result["engine"]["version"] == fresh_engine.client.version()["Version"]
 
 
-# Whatever is no Docker Engine that the models know
+# Whatever is not a Docker Engine that the models know
 
 STRANGERS = [
     # situation, answer to GET /version, words of the message
@@ -319,7 +329,7 @@ STRANGERS = [
             "MinAPIVersion": "1.24",
             "Components": [{"Name": "Podman Engine", "Version": "4.9.3"}],
         },
-        ["no Docker Engine, but Podman Engine 4.9.3", "Docker Engine 20.10 and newer"],
+        ["not a Docker Engine, but Podman Engine 4.9.3", "Docker Engine 20.10 and newer"],
     ),
     (
         "Docker 18.09",

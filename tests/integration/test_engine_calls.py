@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 
 import pytest
 
@@ -301,3 +303,97 @@ def test_sizes_that_the_engine_cannot_add_up_are_no_failure(task, proxy, client)
     result = task(names=["app:1"])
     assert result["deleted"] == [image]
     assert not result["space_exact"]
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_disk_usage_that_a_proxy_forbids_is_no_failure(task, proxy, client, status):
+    image = plain(client, "app:1")
+    proxy.answer("GET", "/system/df", status, "no", times=None)
+    assert task(names=["app:1"])["deleted"] == [image]
+
+
+def test_a_listing_with_sizes_that_fails_falls_back_to_one_without(task, proxy, client):
+    image = plain(client, "app:1")
+    proxy.answer("GET", r"/images/json\?.*shared-size", 500, "cannot add up", times=None)
+    predicted = task(check=True, names=["app:1"])
+    result = task(names=["app:1"])
+    assert (predicted["deleted"], result["deleted"]) == ([image], [image])
+    assert not result["space_exact"]
+
+
+# Longer than the option timeout
+
+
+def slowly():
+    time.sleep(2.5)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", DELETE_APP), ("GET", r"/images/json"), ("GET", r"/containers/json"), ("GET", r"/system/df")],
+    ids=["a removal", "the images", "the containers", "the disk usage"],
+)
+def test_what_takes_long_may_take_longer_than_a_connection(task, proxy, client, method, path):
+    image = plain(client, "app:1")
+    proxy.before(method, path, slowly)
+    result = task(names=["app:1"], timeout=1)
+    assert not result["failed"]
+    assert result["deleted"] == [image]
+
+
+def test_a_container_may_take_longer_than_a_connection(proxy, client):
+    state.container(client, state.import_image(client, "app:1"), "exited", name="web")
+    proxy.before("DELETE", "/containers/", slowly)
+    arguments = {"docker_host": proxy.docker_host, "names": ["web"], "timeout": 1}
+    result = run_module("container_remove", arguments)
+    assert not result["failed"]
+    assert [entry["action"] for entry in result["containers"]] == ["removed"]
+    assert client.containers(all=True) == []
+
+
+def test_an_inspection_that_fails_leaves_one_time_unknown(proxy, client):
+    broken, other = plain(client, "app:1"), plain(client, "other:1")
+    found = state.container(client, state.import_image(client, "base:1"), "exited", name="web")
+    proxy.answer("GET", rf"/images/{broken}/json", 500, "broken", times=None)
+    proxy.answer("GET", r"/containers/[0-9a-f]+/json", 500, "RWLayer is unexpectedly nil", times=None)
+    assert found
+    result = run_module("image_usage_info", {"docker_host": proxy.docker_host})
+    assert not result["failed"]
+    times = {entry["id"]: entry["last_tagged"] for entry in result["images"]}
+    assert times[broken] is None
+    assert times[other] is not None or result["engine"]["store"] == "graphdriver"
+
+
+# Credentials of registries
+
+CREDENTIALS = [
+    # situation, configuration of the CLI, words of the reason
+    ("of docker login", {"auths": {"registry.lab.test": {"auth": "dXNlcjpodW50ZXIy"}}}, "unauthorized"),
+    ("of a helper that is not installed", {"credsStore": "imagewarden-nowhere"}, "asked without credentials"),
+]
+
+
+@pytest.mark.parametrize(("config", "said"), [row[1:] for row in CREDENTIALS], ids=[row[0] for row in CREDENTIALS])
+def test_what_a_registry_does_not_show_is_kept_and_no_credentials_are_shown(
+    proxy, client, config, said, monkeypatch, tmp_path
+):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    proxy.answer("GET", "/distribution/", 401, {"message": "unauthorized"}, times=None)
+    image = plain(client, "registry.lab.test/app:1")
+    arguments = {
+        "docker_host": proxy.docker_host,
+        "remove": {"all_unused": True},
+        "keep": {"unrecoverable": "verify"},
+        "details": "all",
+    }
+    result = run_module("image_prune_policy", arguments)
+    assert not result["failed"]
+    assert not result["changed"]
+    (entry,) = [entry for entry in result["images"] if entry["id"] == image]
+    assert entry["action"] == "kept"
+    if result["engine"]["store"] == "containerd":
+        assert said in entry["reason"]
+        assert any("/distribution/" in path for _method, path in proxy.requests)
+    for secret in ("hunter2", "dXNlcjpodW50ZXIy"):
+        assert secret not in str(result)

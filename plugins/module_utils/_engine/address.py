@@ -80,7 +80,7 @@ def _url(text: str, scheme: str, rest: str) -> str:
         return f"ssh://{parts.netloc}"
     if not port:
         raise ValueError(
-            f"{text!r} names no port: 2376 is usual with TLS, 2375 without, such as {_example(scheme, parts)}"
+            f"{text!r} has no port: 2376 is usual with TLS, 2375 without, such as {_example(scheme, parts)}"
         )
     netloc = parts.netloc if parts.hostname else f"127.0.0.1:{port}"
     return f"{scheme}://{netloc}{parts.path.rstrip('/')}"

@@ -94,7 +94,7 @@ def read_file_system(docker_host: str, engine: EngineFacts, disk_path: str | Non
 
 
 def _is_local(docker_host: str, engine: EngineFacts) -> bool:
-    # A socket alone does not tell: one that is mounted into a container is of an Engine that sees other directories.
+    # A socket alone does not say where its Engine is: one that is mounted into a container is of an Engine that sees other directories.
     if not engine.data_root or engine.host != os.uname().nodename:
         return False
     try:

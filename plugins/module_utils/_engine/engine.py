@@ -355,7 +355,7 @@ def _identity(transport: Transport) -> wire.Identity:
     try:
         return wire.parse_identity(transport.get("/version", versioned=False))
     except UnreadableAnswer as exc:
-        raise EngineUnavailable(f"{transport.host}: what answers is no Docker Engine: {exc.detail}") from exc
+        raise EngineUnavailable(f"{transport.host}: what answers is not a Docker Engine: {exc.detail}") from exc
 
 
 _Inspected = t.TypeVar("_Inspected")

@@ -29,12 +29,12 @@ _SUPPORTED = "only Docker Engine 20.10 and newer is supported"
 def refuse_unknown(identity: Identity, host: str) -> None:
     """Raise :class:`EngineUnavailable` unless a Docker Engine answers that this collection knows.
 
-    Podman answers the same requests and removes by other rules. A version alone does not tell: builds of the Engine's
+    Podman answers the same requests and removes by other rules. A version alone does not say it: builds of the Engine's
     source name themselves as they like.
     """
     components = dict(identity.components)
     if identity.newest is None:
-        raise EngineUnavailable(f"{host}: what answers is no Docker Engine: it reports no API version; {_SUPPORTED}")
+        raise EngineUnavailable(f"{host}: what answers is not a Docker Engine: it reports no API version; {_SUPPORTED}")
     spoken = f"API {text_of(identity.newest)}"
     if identity.newest < OLDEST_SUPPORTED_API and (not components or _ENGINE_COMPONENT in components):
         found = f"Docker Engine {identity.version} ({spoken})"
@@ -42,7 +42,7 @@ def refuse_unknown(identity: Identity, host: str) -> None:
     if _ENGINE_COMPONENT not in components:
         found = ", ".join(f"{name} {version}".strip() for name, version in identity.components) or identity.version
         raise EngineUnavailable(
-            f"{host}: what answers is no Docker Engine, but {found or 'unnamed'} ({spoken}); {_SUPPORTED}"
+            f"{host}: what answers is not a Docker Engine, but {found or 'unnamed'} ({spoken}); {_SUPPORTED}"
         )
 
 

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem, read_file_system
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
     Evidence,
     last_used,
@@ -56,7 +57,7 @@ def gather(
     Times cost one request for each image or container, and registries one for each candidate, and only where a rule
     asks for them.
     """
-    tagged = _tag_times(engine, snapshot) if policy.needs_tag_times else {}
+    tagged = _tag_times(engine, snapshot, now) if policy.needs_tag_times else {}
     active = _active_times(engine, snapshot) if policy.needs_use else {}
     seen = record.seen((image.id for image in snapshot.images), seen_in_use(snapshot, active, now), now)
     evidence = Evidence(
@@ -91,10 +92,18 @@ def measure_after(
     return before.after(freed) if check_mode else measure(engine, policy, docker_host)
 
 
-def _tag_times(engine: Engine, snapshot: Snapshot) -> dict[str, float]:
-    """When images were last tagged, where the Engine shows it."""
-    inspected = several(engine.inspect_image, (image.id for image in snapshot.images))
-    return {found.id: found.tagged for found in inspected if found is not None and found.tagged is not None}
+def _tag_times(engine: Engine, snapshot: Snapshot, now: float) -> dict[str, float]:
+    """When images were last tagged, where the Engine shows it. One whose inspection fails counts as tagged now: what is unknown keeps."""
+
+    def tagged(image_id: str) -> float | None:
+        try:
+            found = engine.inspect_image(image_id)
+        except EngineError:
+            return now
+        return None if found is None else found.tagged
+
+    ids = [image.id for image in snapshot.images]
+    return {image_id: time for image_id, time in zip(ids, several(tagged, ids)) if time is not None}
 
 
 def _active_times(engine: Engine, snapshot: Snapshot) -> dict[str, float | None]:

@@ -46,9 +46,9 @@ REFUSED = [
     ("ftp://host", ["'ftp://host'", "tcp://", "ssh://"]),
     ("tcp://", ["'tcp://'"]),
     ("tcp:127.0.0.1:2375", ["'tcp:127.0.0.1:2375'"]),
-    ("tcp://engine", ["'tcp://engine' names no port", "2376", "tcp://engine:2376"]),
-    ("tcp://engine:0", ["names no port"]),
-    ("engine", ["'engine' names no port"]),
+    ("tcp://engine", ["'tcp://engine' has no port", "2376", "tcp://engine:2376"]),
+    ("tcp://engine:0", ["has no port"]),
+    ("engine", ["'engine' has no port"]),
     ("tcp://engine:many", ["'tcp://engine:many'"]),
     ("tcp://engine:99999", ["'tcp://engine:99999'"]),
     ("tcp://[::1:2375", ["'tcp://[::1:2375'"]),
@@ -65,7 +65,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "said"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_the_rest_is_refused_with_a_hint(text, said):
-    with pytest.raises(ValueError, match=r"is not|names no port|leads? to") as failure:
+    with pytest.raises(ValueError, match=r"is not|has no port|leads? to") as failure:
         Address.parse(text)
     for words in said:
         assert words in str(failure.value)

@@ -7,7 +7,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import DEFAULT_DOCKER_HOST
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import connection
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection, Tls
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.context import Context
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 TCP = "tcp://192.0.2.23:2376"
@@ -244,6 +246,15 @@ def test_a_context_that_is_not_followed_is_a_notice_where_nobody_set_the_address
     if warned:
         assert notices[0].startswith("the context 'rootless' of the Docker CLI (from DOCKER_CONTEXT) is not followed")
         assert DEFAULT_DOCKER_HOST in notices[0]
+
+
+def test_a_context_that_leads_to_the_same_engine_is_no_notice(folder, monkeypatch):
+    monkeypatch.setattr(
+        connection, "chosen_context", lambda environ: Context("mine", "DOCKER_CONTEXT", DEFAULT_DOCKER_HOST)
+    )
+    assert parse({"docker_host": DEFAULT_DOCKER_HOST}, folder).notices == ()
+    monkeypatch.setattr(connection, "chosen_context", lambda environ: Context("mine", "DOCKER_CONTEXT", TCP))
+    assert f"which leads to {TCP}, is not followed" in parse({"docker_host": DEFAULT_DOCKER_HOST}, folder).notices[0]
 
 
 def test_options_without_a_meaning_for_the_address_are_carried(folder):

@@ -119,9 +119,14 @@ NOT_NEGOTIATED = [
     ),
     ("asked for one too old", version("1.51", "1.24"), "1.18", ["'1.18'", "1.24 to 1.51"]),
     ("asked for one too new", version("1.41", "1.12"), "1.51", ["'1.51'", "1.12 to 1.41"]),
-    ("a version that is none", {"ApiVersion": "new"}, "auto", ["unix:///x", "no Docker Engine", "ApiVersion is 'new'"]),
-    ("another server's list", [], "auto", ["no Docker Engine", "the version is []"]),
-    ("an empty answer", None, "auto", ["no Docker Engine"]),
+    (
+        "a version that is none",
+        {"ApiVersion": "new"},
+        "auto",
+        ["unix:///x", "not a Docker Engine", "ApiVersion is 'new'"],
+    ),
+    ("another server's list", [], "auto", ["not a Docker Engine", "the version is []"]),
+    ("an empty answer", None, "auto", ["not a Docker Engine"]),
     (
         "Podman",
         {
@@ -133,7 +138,7 @@ NOT_NEGOTIATED = [
         "auto",
         [
             "unix:///x",
-            "no Docker Engine, but Podman Engine 4.9.3, Conmon 2.1 (API 1.41)",
+            "not a Docker Engine, but Podman Engine 4.9.3, Conmon 2.1 (API 1.41)",
             "Docker Engine 20.10 and newer",
         ],
     ),
@@ -159,9 +164,9 @@ NOT_NEGOTIATED = [
         "something that names no components",
         {"Version": "1.0", "ApiVersion": "1.45"},
         "auto",
-        ["no Docker Engine, but 1.0 (API 1.45)"],
+        ["not a Docker Engine, but 1.0 (API 1.45)"],
     ),
-    ("something that names nothing", {"ApiVersion": "1.45"}, "auto", ["no Docker Engine, but unnamed (API 1.45)"]),
+    ("something that names nothing", {"ApiVersion": "1.45"}, "auto", ["not a Docker Engine, but unnamed (API 1.45)"]),
     ("an Engine without an API version", {"Components": [{"Name": "Engine"}]}, "auto", ["reports no API version"]),
 ]
 
