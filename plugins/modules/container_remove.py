@@ -366,7 +366,7 @@ space_reclaimed:
   type: int
   sample: 1204
 space_exact:
-  description: Whether RV(space_reclaimed) is exact. It is not if a container was running, or if the Engine does not report its size.
+  description: V(false) with O(sizes=true) if a container was running, or if the Engine does not report its size.
   returned: always, unless the task failed before planning
   type: bool
   sample: true

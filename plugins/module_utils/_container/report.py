@@ -37,7 +37,10 @@ if t.TYPE_CHECKING:
 
 
 class Space(t.NamedTuple):
-    """Bytes of the writable layers of removed containers; ``None`` where nobody asked. ``exact`` is whether all are known."""
+    """Bytes of the writable layers of removed containers; ``None`` where nobody asked.
+
+    ``exact`` is whether all that were asked for are known.
+    """
 
     reclaimed: int | None
     exact: bool
@@ -176,7 +179,7 @@ def _committed(step: StepOutcome, now: float) -> dict[str, t.Any]:
 def _space(outcome: Outcome) -> Space:
     removed = [step.step.container for step in outcome.steps if step.status == DONE]
     if not outcome.plan.request.sizes:
-        return Space(None, not removed)
+        return Space(None, True)
     # What still runs can write between the listing and its end.
     exact = all(container.size is not None and not container.is_running for container in removed)
     return Space(sum(container.size or 0 for container in removed), exact)

@@ -714,7 +714,7 @@ def test_what_protects_nothing_is_a_warning():
 
 SIZES = [
     # situation, sizes of a stopped and a running container, options, bytes, whether exact, part of the summary
-    ("nobody asked", (5, None), {}, None, False, "2 containers removed, 1 stopped, 0 kept"),
+    ("nobody asked", (5, None), {}, None, True, "2 containers removed, 1 stopped, 0 kept"),
     ("known", (5000, None), {"sizes": True, "states": ["exited"]}, 5000, True, "1 container removed, 5 kB reclaimed"),
     ("one runs", (5000, 7000), {"sizes": True}, 12000, False, "1 stopped, about 12 kB reclaimed"),
     ("one is not known", (None, 7000), {"sizes": True}, 7000, False, "about 7 kB reclaimed"),
