@@ -46,6 +46,13 @@ options:
         images.
     type: bool
     default: false
+  services:
+    description:
+      - On a manager of a Docker Swarm, also return in RV(services) which images its services run, now and after a rollback.
+        This costs one request.
+      - On any other Engine, this is a warning.
+    type: bool
+    default: false
   usage_file:
     description:
       - The usage record that M(imagewarden.docker.image_prune_policy) keeps on the managed host. Uses that it knows of count for
@@ -87,6 +94,12 @@ EXAMPLES = r"""
 - name: Find what containers use here, so that other hosts keep it
   imagewarden.docker.image_usage_info:
     in_use: true
+  register: usage
+
+- name: Find what a Swarm runs or may go back to, on one of its managers
+  imagewarden.docker.image_usage_info:
+    in_use: true
+    services: true
   register: usage
 
 - name: Show the references that are in use
@@ -157,6 +170,32 @@ images:
       description: Whether it has no name and another image was built on it. C(docker images) shows it with C(--all) only.
       type: bool
       sample: false
+services:
+  description: The services of the Swarm, by name. Empty on an Engine that is not a manager.
+  returned: success, with O(services=true)
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The service's name.
+      type: str
+      sample: web
+    mode:
+      description: V(replicated), V(global), V(replicatedjob) or V(globaljob).
+      type: str
+      sample: replicated
+    replicas:
+      description: How many tasks of a replicated service are wanted. V(0) is a service that was scaled down. V(null) in other modes.
+      type: int
+      sample: 2
+    image:
+      description: The image of its tasks, as the service has it. This is often a tag with a digest.
+      type: str
+      sample: "registry.example.com/shop:1.5@sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"
+    previous_image:
+      description: The image that C(docker service rollback) goes back to. V(null) when there is none.
+      type: str
+      sample: registry.example.com/shop:1.4
 totals:
   description:
     - The lines of C(docker system df), which are C(images), C(containers), C(volumes) and C(build_cache).
@@ -257,8 +296,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_r
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read import read_moments, read_usage
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
+    NO_MANAGER,
     Moments,
     notices,
+    services_report,
     usage_report,
 )
 
@@ -266,6 +307,7 @@ OPTIONS = {
     "totals": {"type": "bool", "default": True},
     "inspect": {"type": "bool", "default": True},
     "in_use": {"type": "bool", "default": False},
+    "services": {"type": "bool", "default": False},
     "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
 }
 
@@ -283,6 +325,10 @@ def main() -> None:
         told = notices(snapshot, file_system, engine_told=disk_usage is not None or not totals)
         told += [trouble] if trouble else []
         usage = usage_report(snapshot, disk_usage, moments, file_system, record, time.time(), in_use)
+        if module.params["services"]:
+            services = engine.services()
+            usage["services"] = services_report(services)
+            told += [NO_MANAGER] if services is None else []
         finish(module, Report({**usage, "notices": told, "check_mode": module.check_mode}, told))
 
 

@@ -219,3 +219,36 @@ def test_only_what_is_in_use(fresh_engine, recording_proxy):
     assert result["summary"].startswith("2 images in use, 5 containers")
     # The version, the information, and two lists.
     assert len(proxy.requests) == 4
+
+
+@pytest.fixture
+def swarm(fresh_engine):
+    """The Engine as the only manager of a Swarm, on a loopback address."""
+    client = fresh_engine.client
+    client.init_swarm(advertise_addr="127.0.0.2:2377", listen_addr="127.0.0.2:2377")
+    yield client
+    client.leave_swarm(force=True)
+
+
+def test_what_services_run_and_may_go_back_to(fresh_engine, swarm):
+    for tag in ("app:1", "app:2"):
+        state.import_image(swarm, tag)
+    for name, mode in (("idle", {"Replicated": {"Replicas": 0}}), ("one", {"Global": {}})):
+        made = swarm.create_service({"ContainerSpec": {"Image": "app:1"}}, name=name, mode=mode)["ID"]
+    version = swarm.inspect_service(made)["Version"]["Index"]
+    spec = {"ContainerSpec": {"Image": "app:2"}}
+    swarm.update_service(made, version, task_template=spec, name="one", mode={"Global": {}})
+    services = [
+        {key: row[key] for key in ("name", "mode", "replicas", "image", "previous_image")}
+        for row in usage(fresh_engine, in_use=True, services=True)["services"]
+    ]
+    assert services == [
+        {"name": "idle", "mode": "replicated", "replicas": 0, "image": "app:1", "previous_image": None},
+        {"name": "one", "mode": "global", "replicas": None, "image": "app:2", "previous_image": "app:1"},
+    ]
+
+
+def test_an_engine_without_a_swarm_says_so(fresh_engine):
+    result = usage(fresh_engine, services=True)
+    assert result["services"] == []
+    assert "services: the Engine is not a manager of a Swarm, so that it knows of no services" in result["notices"]

@@ -133,6 +133,15 @@ class Engine:
         except (EngineError, EngineUnavailable):
             return None
 
+    def services(self) -> tuple[wire.Service, ...] | None:
+        """``GET /services``; ``None`` where the Engine is not a manager of a Swarm."""
+        try:
+            return wire.parse_services(self._transport.get("/services"))
+        except EngineError as exc:
+            if exc.status in (404, 503):
+                return None
+            raise
+
     def build_cache(self) -> tuple[wire.CacheRecord, ...]:
         """The records of the build cache. Raises :class:`EngineError` when the Engine does not list them."""
         records = self._disk_usage("build-cache").records

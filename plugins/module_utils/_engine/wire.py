@@ -113,6 +113,19 @@ class CacheRecord:
     parents: tuple[str, ...] = ()
 
 
+class Service(t.NamedTuple):
+    """One service of a Swarm. ``image`` is what its tasks run, ``previous_image`` what a rollback would run.
+
+    ``mode`` is ``replicated``, ``global`` or one of the jobs; ``replicas`` are those asked for of a replicated one.
+    """
+
+    name: str
+    mode: str = ""
+    replicas: int | None = None
+    image: str = ""
+    previous_image: str | None = None
+
+
 class PrunedCache(t.NamedTuple):
     """The answer to ``POST /build/prune``: the IDs that were removed, in no particular order, and bytes."""
 
@@ -494,6 +507,29 @@ def parse_inspected_container(raw: t.Any) -> InspectedContainer:
 def parse_committed(raw: t.Any) -> str:
     """Read the answer to ``POST /commit``: the ID of the image."""
     return _id(_object(raw, "the commit"))
+
+
+def parse_services(listed: t.Any) -> tuple[Service, ...]:
+    """Read ``GET /services`` of a Swarm's manager."""
+    services = (_service(raw) for raw in _entries(listed, "the list of services"))
+    return tuple(sorted(services, key=lambda service: service.name))
+
+
+def _service(raw: dict[str, t.Any]) -> Service:
+    spec = _fields(raw, "Spec")
+    modes = _fields(spec, "Mode")
+    mode = next(iter(modes), "")
+    return Service(
+        name=_string(spec, "Name"),
+        mode=mode.lower(),
+        replicas=_number(_fields(modes, "Replicated"), "Replicas"),
+        image=_image_of(spec),
+        previous_image=_image_of(_fields(raw, "PreviousSpec")) or None,
+    )
+
+
+def _image_of(spec: dict[str, t.Any]) -> str:
+    return _string(_fields(_fields(spec, "TaskTemplate"), "ContainerSpec"), "Image")
 
 
 def with_folders(container: Container, inspected: InspectedContainer) -> Container:

@@ -34,11 +34,14 @@ if t.TYPE_CHECKING:
         EngineFacts,
         Snapshot,
     )
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, Service
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 
 #: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
 _FEW_INODES = 90
+
+#: A notice.
+NO_MANAGER = "services: the Engine is not a manager of a Swarm, so that it knows of no services"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +102,11 @@ def _names_of(containers: Iterable[Container]) -> tuple[Reference, ...]:
             with contextlib.suppress(ValueError):
                 names[Reference.parse(container.image)] = None
     return tuple(sorted(names, key=lambda reference: reference.full))
+
+
+def services_report(services: Iterable[Service] | None) -> list[dict[str, t.Any]]:
+    """What the services of a Swarm ask for, also those without a task on this host."""
+    return [service._asdict() for service in services or ()]
 
 
 def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: bool = True) -> list[str]:

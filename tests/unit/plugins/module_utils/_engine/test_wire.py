@@ -18,6 +18,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     InspectedImage,
     PrunedCache,
     Removed,
+    Service,
     Total,
     build_cache_of,
     parse_committed,
@@ -31,6 +32,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     parse_inspected_image,
     parse_pruned_cache,
     parse_removed,
+    parse_services,
     with_dated_mounts,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, UnreadableAnswer
@@ -497,3 +499,21 @@ def test_an_answer_that_cannot_be_understood_is_one_clear_error(parse, raw, word
         parse(*arguments)
     assert str(failure.value) == f"the Engine's answer cannot be understood: {words}"
     assert isinstance(failure.value, EngineError)
+
+
+def spec(image, **mode):
+    return {"Name": "web", "Mode": mode, "TaskTemplate": {"ContainerSpec": {"Image": image}}}
+
+
+SERVICES = [
+    # situation, entry, service
+    ("replicated", {"Spec": spec("a:1", Replicated={"Replicas": 0})}, Service("web", "replicated", 0, "a:1", None)),
+    ("global", {"Spec": spec("a:1", Global={}), "PreviousSpec": {}}, Service("web", "global", None, "a:1", None)),
+    ("updated", {"Spec": spec("a:2"), "PreviousSpec": spec("a:1")}, Service("web", "", None, "a:2", "a:1")),
+    ("of a plugin", {"Spec": {"Name": "web", "TaskTemplate": {"PluginSpec": {}}}}, Service("web")),
+]
+
+
+@pytest.mark.parametrize(("entry", "service"), [row[1:] for row in SERVICES], ids=[row[0] for row in SERVICES])
+def test_services(entry, service):
+    assert parse_services([entry]) == (service,)
