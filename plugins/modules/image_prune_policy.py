@@ -21,7 +21,7 @@ description:
     references by which containers use it stay. Its others go only when O(remove.patterns), O(remove.labels),
     O(remove.before) or O(remove.since) selects them. If it cannot be told by which reference a container uses an image,
     all of them stay.
-  - Check mode foretells exactly what a real run would remove, in the same order.
+  - Check mode predicts exactly what a real run would remove, in the same order.
   - The Engine's own prune is never called, because its selection differs by store and cannot be seen beforehand.
 extends_documentation_fragment:
   - imagewarden.docker.connection
@@ -37,8 +37,13 @@ options:
     suboptions:
       dangling:
         description:
-          - Images that have no reference at all. An image that was pulled by its digest has one, and is not selected.
+          - What the Engine's own filter C(dangling=true) lists on its store, and C(docker image prune) removes. With graph
+            drivers (overlay2) these are images without a tag, also those that only a digest names, as a pull leaves them when
+            it replaces an image. On the containerd image store these are images without any name.
+          - An image in use is never selected by it, nor one that another image was built on.
+          - To keep what was pulled by its digest, set O(keep.digests=true).
           - An image that a build made and has not tagged yet looks the same. Set O(keep.younger_than) on hosts that build.
+          - What the task itself leaves dangling is removed in the same run.
         type: bool
         default: false
       all_unused:
@@ -66,6 +71,17 @@ options:
           - Images that have any of these labels. Each is C(key) or C(key=value).
         type: list
         elements: str
+      all_labels:
+        description:
+          - Images that have all of these labels.
+        type: list
+        elements: str
+      exclude_labels:
+        description:
+          - Images that have any of these labels are kept, whatever selects them. This is C(--filter label!=LABEL) of
+            C(docker image prune).
+        type: list
+        elements: str
       before:
         description:
           - Images created before this one, which is itself kept. The Engine compares the dates, so an image that is not
@@ -78,29 +94,36 @@ options:
   keep:
     description:
       - What stays, whatever selects it. Each of these rules is enough.
-      - A rule that could keep nothing by mistake, such as an empty pattern or an empty list, is an error before the Engine is
-        asked for anything.
+      - A rule that can keep nothing, such as an empty list, V(0), a date in the future, or O(keep.newest_by) without
+        O(keep.newest), is an error before the Engine is asked for anything. So is an empty dictionary.
+      - A pattern, a label or a list of images that matches nothing on the host is a warning.
     type: dict
     suboptions:
       newest:
         description:
-          - So many images of each repository. Several tags on one image count once, and images in use are kept on top.
+          - The number of images to keep of each repository, of those that O(remove) selects and no other rule keeps. Several tags on
+            one image count once, and images in use are kept on top.
           - An image in use that is newer than one of them keeps all its references in the repository, not only those in use.
-          - When two images are equally new, the one with the greater ID counts as newer.
-        type: int
+          - When two images are equally new, the one with the greater ID counts as newer. An image that only a digest names is
+            never newer than one with a tag.
+          - Instead of a number, a list of groups can be given, each a dictionary with C(patterns), C(count), and optionally
+            C(use_regex) and C(newest_by). A group counts the images that its patterns match, in each repository apart.
+            A regular expression with named groups, such as V(^app:(?P<branch>.+\)-[0-9]+$), counts apart for each of their
+            values. An image that any group keeps is kept.
+        type: raw
       newest_by:
         description:
-          - What the newest images are told by.
+          - How the newest images are determined. The default is V(created).
         type: str
         choices:
           created: The creation date. An image without a credible one is kept on top, unless O(keep.unknown_age=false).
-          tagged: When it was last tagged on this host, where the Engine tells that, and otherwise the creation date.
-            The graphdriver store does not tell of pulls, the containerd store does. This costs one request an image.
+          tagged: When it was last tagged on this host, where the Engine reports that, and otherwise the creation date.
+            Graph drivers do not report pulls, the containerd image store does. This costs one request an image.
           version: >-
             The greatest version among its tags in the repository. V(1.9) comes before V(1.10), V(2.0-rc1) before V(2.0), and a
-            C(v) in front does not count. V(latest) and other tags that are no version come before every version, and so never
-            push one out.
-        default: created
+            C(v) in front does not count. V(latest), hashes of commits and other tags that are no version come before every
+            version, and so never push one out. Beside versions with dots, such as V(1.4.3), neither dates (V(20240329)) nor numbers
+            of builds (V(1234567)) are versions. In a repository that has only such tags, they are compared as numbers.
       younger_than:
         description:
           - Images younger than a duration, such as V(7d), V(168h), V(2w) or V(1h30m) with the units V(m), V(h), V(d) and V(w),
@@ -109,14 +132,15 @@ options:
         type: str
       age_by:
         description:
-          - From when on the age counts.
+          - From when on the age counts. The default is V(created).
+          - C(docker image prune --filter until=6h) compares the creation date with graph drivers, and on the containerd image
+            store when the image was pulled, loaded or tagged, which is V(tagged).
         type: str
         choices:
           created: The creation date.
-          tagged: The last tagging on this host, where the Engine tells that, and otherwise the creation date. The graphdriver
-            store does not tell of pulls. This costs one request an image.
+          tagged: The last tagging on this host, where the Engine reports that, and otherwise the creation date. Graph drivers
+            do not report pulls. This costs one request an image.
           used: The last use, as O(usage_file) describes it. This costs one request for each image and each container.
-        default: created
       patterns:
         description:
           - References that match one of these globs. They are compared with the short form of a reference, and with the
@@ -133,17 +157,39 @@ options:
           - Images that have any of these labels. Each is C(key) or C(key=value).
         type: list
         elements: str
+      digests:
+        description:
+          - Images that only a digest names, such as those that were pulled as V(app@sha256:...).
+        type: bool
+      images:
+        description:
+          - Images to keep, such as those that other hosts use. There can be thousands.
+          - That none of them is on the host is a warning.
+        type: list
+        elements: dict
+        suboptions:
+          image:
+            description:
+              - A reference, which keeps this name and so its image, or a digest or an ID, which keeps the whole image. A digest
+                that a registry knows matches whatever image store the host has.
+            type: str
+            required: true
+          reason:
+            description:
+              - Why it is kept, as results show it.
+            type: str
       unknown_age:
         description:
           - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones tell no age. With V(true), an
             image with such a date is kept by O(keep.younger_than) and by O(keep.newest), and is not selected by
             O(remove.before) alone.
-          - With V(false) it counts as old.
+          - With V(false) it counts as old. The default is V(true).
+          - Labels and dates of an image whose configuration is not on the host are not known. No selector matches such an
+            image by them, and every rule that asks for them keeps it.
         type: bool
-        default: true
       unrecoverable:
         description:
-          - Whether to keep images that could not be had again.
+          - Whether to keep images that cannot be pulled again. The default is V(never).
         type: str
         choices:
           never: This is no reason to keep an image.
@@ -154,7 +200,6 @@ options:
             Ask the registry, through the Engine and with the credentials that C(docker login) left on the managed host, whether
             it still has the image, and keep those that it does not show. A registry that does not answer within
             15 seconds means that they are kept. This costs one request for each candidate.
-        default: never
   target:
     description:
       - Remove no more than is needed. The plan ends as soon as the bytes that it most likely frees meet the target.
@@ -164,13 +209,14 @@ options:
         passes over what a container whose image was removed or BuildKit may hold besides. If less is freed than expected, the
         next run goes on.
       - On the containerd store only O(layers=true) shows what several images free together.
-      - When the Engine does not tell what its build cache holds, nothing is known to be set free, and nothing goes.
-      - A target that cannot be met is no failure. The result and a warning tell what was reached.
+      - Where the Engine does not report what an image shares with others, it counts in full.
+      - A target that cannot be met or measured is not a failure. The result and a warning say what was reached.
     type: dict
     suboptions:
       total_size:
         description:
-          - The most that all images may take up, such as V(20GB) (of 10^9 bytes) or V(20GiB) (of 2^30 bytes).
+          - The most that all images may take up, such as V(20GB) (of 10^9 bytes), V(20GiB) (of 2^30 bytes) or V(50%) of the
+            file system that holds the Engine's images. A unit is required.
           - It is compared with what C(docker system df) prints for images, in which a layer that several images share counts
             once.
         type: str
@@ -188,6 +234,27 @@ options:
           - Stop as soon as no more than this percentage is used.
           - If it is not set, O(target.disk_used_above) is used.
         type: float
+      disk_free_below:
+        description:
+          - Act only when less than this size, or this percentage of the file system, is free.
+          - If it is not set, O(target.disk_free_above) is used.
+        type: str
+      disk_free_above:
+        description:
+          - Stop as soon as this much is free.
+          - If it is not set, O(target.disk_free_below) is used.
+        type: str
+      disk_path:
+        description:
+          - A directory on the file system to measure, where the Engine does not report where its images are, such as that of a
+            containerd with a configuration of its own. RV(target.disk) names what was measured. Where that is in doubt, limits of
+            the file system need this option.
+        type: path
+      images_per_run:
+        description:
+          - The most images that one run removes something of. The rest is left for the next run.
+          - An image whose removal takes untagged parents along is left too if these are too many, unless it is the first.
+        type: int
       order:
         description:
           - Which images go first. An image always goes before the one that it was built on.
@@ -287,6 +354,38 @@ EXAMPLES = r"""
       labels: [keep]
     guard:
       max_images: 50
+
+- name: Keep the last two production tags, and three builds of each branch
+  imagewarden.docker.image_prune_policy:
+    remove:
+      patterns: ["app:*"]
+    keep:
+      newest:
+        - patterns: ["app:prod-*"]
+          count: 2
+        - patterns: ["^app:(?P<branch>.+)-[0-9]+$"]
+          use_regex: true
+          count: 3
+
+- name: When less than 10 GB are free, remove the oldest images until 20 GB are, at most 20 images a run
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    keep:
+      digests: true
+      images:
+        - image: registry.example.com/shop:1.4
+          reason: used on web-3
+    target:
+      disk_free_below: 10GB
+      disk_free_above: 20GB
+      images_per_run: 20
+
+- name: Remove what a pipeline has built for tests and nobody has marked
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_labels: [ci, stage=test]
+      exclude_labels: [keep]
 
 - name: When the disk is more than 85 % full, remove the least recently used images until it is 80 % full
   imagewarden.docker.image_prune_policy:
@@ -388,7 +487,7 @@ images:
       choices: [deleted, untagged, kept, skipped]
       sample: kept
     reason:
-      description: Why. Of an image that stays, this names the selector and what the rule found.
+      description: Why. This names the selector, and what the rule found that keeps it, or each rule that does not.
       type: str
       sample: "remove.all_unused selects it, but by version it is number 2 of app"
     rule:
@@ -468,7 +567,7 @@ target:
   contains:
     met:
       description:
-        - Whether the target is met. After a real run this was measured, in check mode it is foretold.
+        - Whether the target is met. After a real run this was measured, in check mode it is predicted.
       type: bool
       sample: true
     text:
@@ -483,21 +582,33 @@ target:
       description: The bytes that the plan frees at the least, whatever holds layers besides images.
       type: int
       sample: 1234803098
+    expected:
+      description: The bytes that the plan most likely frees.
+      type: int
+      sample: 1234803098
+    left:
+      description: The number of images that O(target.images_per_run) leaves for the next run.
+      type: int
+      sample: 0
     total_size:
       description: C(limit), C(before) and C(after) in bytes. V(null) without O(target.total_size).
       type: dict
       sample: {limit: 20000000000, before: 21073741824, after: 19838938726}
     disk:
       description:
-        - C(above), C(below), the C(path) on the file system, and C(before) and C(after) with C(percent) and C(inodes_percent).
-        - V(null) without O(target.disk_used_above) and O(target.disk_used_below).
+        - The limits C(above) and C(below) in percent, C(free_below) and C(free_above) in bytes, the C(path) that was measured and the
+          C(reason) why, and C(before) and C(after) with C(percent), C(inodes_percent) and the bytes that are C(free).
+        - V(null) if no limit asks for the file system.
       type: dict
       sample:
         above: 85.0
         below: 80.0
+        free_below: null
+        free_above: null
         path: /var/lib/docker
-        before: {percent: 91.2, inodes_percent: 20.0}
-        after: {percent: 79.8, inodes_percent: 17.1}
+        reason: the data root of the Engine (DockerRootDir)
+        before: {percent: 91.2, inodes_percent: 20.0, free: 8800000000}
+        after: {percent: 79.8, inodes_percent: 17.1, free: 20200000000}
 guard:
   description: Which rule of O(guard) refused the plan. V(null) if none did.
   returned: always, unless the task failed before planning
@@ -518,7 +629,7 @@ guard:
     text:
       description: The same as a sentence.
       type: str
-      sample: 73 images would be deleted, and the most is 50
+      sample: 73 images would be deleted, but guard.max_images is 50
     largest:
       description: The ten largest images of the plan, each with C(id), C(references) and C(size).
       type: list

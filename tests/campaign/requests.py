@@ -76,7 +76,7 @@ def random_policy(choose: random.Random, state: EngineState) -> dict[str, t.Any]
     """Arguments of one task; the state serves to find images and sizes that exist."""
     policy: dict[str, t.Any] = {"remove": _remove(choose, state), "layers": choose.random() < 0.3}
     if choose.random() < 0.75:
-        policy["keep"] = _keep(choose)
+        policy["keep"] = _keep(choose, state, bool({"before", "since"} & set(policy["remove"])))
     if choose.random() < 0.35:
         policy["target"] = _space_target(choose, state)
     if choose.random() < 0.2:
@@ -100,16 +100,21 @@ def _remove(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
         remove |= _patterns(choose)
     if choose.random() < 0.2:
         remove["labels"] = [choose.choice(["stage=build", "stage", "built=yes", "note"])]
+    if choose.random() < 0.1:
+        remove["all_labels"] = choose.choice([["stage", "built"], ["stage=run", "stage"], ["built=yes"]])
     names = sorted(state.references)
     if names and choose.random() < 0.2:
         remove[choose.choice(["before", "since"])] = choose.choice(names)
-    return remove or {"all_unused": True}
+    remove = remove or {"all_unused": True}
+    if choose.random() < 0.1:
+        remove["exclude_labels"] = [choose.choice(["stage=run", "built", "note"])]
+    return remove
 
 
-def _keep(choose: random.Random) -> dict[str, t.Any]:
+def _keep(choose: random.Random, state: EngineState, compares: bool) -> dict[str, t.Any] | None:
     keep: dict[str, t.Any] = {}
-    if choose.random() < 0.4:
-        keep["newest"] = choose.randint(0, 3)
+    if choose.random() < 0.5:
+        keep["newest"] = choose.randint(1, 3) if choose.random() < 0.6 else [_group(choose), _group(choose)]
         keep["newest_by"] = choose.choice(["created", "tagged", "version"])
     if choose.random() < 0.3:
         keep["younger_than"] = choose.choice(_AGES)
@@ -118,11 +123,23 @@ def _keep(choose: random.Random) -> dict[str, t.Any]:
         keep |= _patterns(choose)
     if choose.random() < 0.2:
         keep["labels"] = [choose.choice(["stage=run", "stage", "built"])]
-    if choose.random() < 0.3:
-        keep["unknown_age"] = choose.random() < 0.5
+    if choose.random() < 0.2:
+        keep["digests"] = True
+    if choose.random() < 0.2:
+        named = [*sorted(state.references), *sorted(state.images), "gone:1", "0" * 64]
+        keep["images"] = [{"image": choose.choice(named), "reason": "used elsewhere"} for _each in range(2)]
     if choose.random() < 0.2:
         keep["unrecoverable"] = choose.choice(["unpushed", "verify"])
-    return keep
+    if (keep or compares) and choose.random() < 0.3:
+        keep["unknown_age"] = choose.random() < 0.5
+    return keep or None
+
+
+def _group(choose: random.Random) -> dict[str, t.Any]:
+    group = {"count": choose.randint(1, 2), **_patterns(choose)}
+    if choose.random() < 0.3:
+        group |= {"patterns": ["^(?P<name>[^:@]+):(?P<line>[0-9]+)"], "use_regex": True}
+    return group
 
 
 def _patterns(choose: random.Random) -> dict[str, t.Any]:
@@ -132,8 +149,10 @@ def _patterns(choose: random.Random) -> dict[str, t.Any]:
 
 
 def _space_target(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
+    if choose.random() < 0.25:
+        return {"images_per_run": choose.randint(1, 4), "order": choose.choice(["oldest", "largest"])}
     share = choose.choice([0, 0.2, 0.5, 0.9, 1.5])
     return {
-        "total_size": str(int(state.layers_size * share)),
+        "total_size": f"{int(state.layers_size * share)}B",
         "order": choose.choice(["oldest", "least_recently_used", "largest"]),
     }

@@ -81,7 +81,7 @@ def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
     minds_disk = target is not None and target.minds_disk
     return Measured(
         None if usage is None or usage.images is None else usage.images.size,
-        read_file_system(docker_host, engine.facts) if minds_disk else None,
+        read_file_system(docker_host, engine.facts, target.disk_path) if target is not None and minds_disk else None,
     )
 
 

@@ -26,21 +26,34 @@ _PATTERNS: dict[str, t.Any] = {
 _REMOVE: dict[str, t.Any] = {
     "dangling": {"type": "bool", "default": False},
     "all_unused": {"type": "bool", "default": False},
+    "all_labels": {"type": "list", "elements": "str"},
+    "exclude_labels": {"type": "list", "elements": "str"},
     "before": {"type": "str"},
     "since": {"type": "str"},
 }
+# No defaults: what is given without the rule that it belongs to is a mistake, and a default could not be told from it.
 _KEEP: dict[str, t.Any] = {
-    "newest": {"type": "int"},
-    "newest_by": {"type": "str", "choices": list(NEWEST_BY), "default": "created"},
+    "newest": {"type": "raw"},
+    "newest_by": {"type": "str", "choices": list(NEWEST_BY)},
     "younger_than": {"type": "str"},
-    "age_by": {"type": "str", "choices": list(AGE_BY), "default": "created"},
-    "unknown_age": {"type": "bool", "default": True},
-    "unrecoverable": {"type": "str", "choices": list(UNRECOVERABLE), "default": "never"},
+    "age_by": {"type": "str", "choices": list(AGE_BY)},
+    "digests": {"type": "bool"},
+    "images": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"image": {"type": "str", "required": True}, "reason": {"type": "str"}},
+    },
+    "unknown_age": {"type": "bool"},
+    "unrecoverable": {"type": "str", "choices": list(UNRECOVERABLE)},
 }
 _TARGET: dict[str, t.Any] = {
     "total_size": {"type": "str"},
     "disk_used_above": {"type": "float"},
     "disk_used_below": {"type": "float"},
+    "disk_free_below": {"type": "str"},
+    "disk_free_above": {"type": "str"},
+    "disk_path": {"type": "path"},
+    "images_per_run": {"type": "int"},
     "order": {"type": "str", "choices": list(ORDERS), "default": "oldest"},
 }
 _GUARD: dict[str, t.Any] = {

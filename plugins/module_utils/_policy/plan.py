@@ -15,7 +15,11 @@ import heapq
 import math
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    GRAPHDRIVER,
+    NOT_DESCRIBED,
+    after_results,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import (
     KEPT,
     Plan,
@@ -26,24 +30,41 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     refuse,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Candidate
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Candidate, is_dangling
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import first_match
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.idle import idle_rules
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.newest import Ranking, rank
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.protect import (
-    IN_USE,
-    UNRECOVERABLE,
+    AGELESS,
     Protection,
-    Reason,
     named_uses,
     protect,
+    why_it_goes,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import (
+    ALL_UNUSED,
+    BEFORE,
+    CONFLICT,
+    DANGLING,
+    IN_USE,
+    NOTHING,
+    SINCE,
+    TARGET,
+    UNKNOWN_AGE,
+    UNRECOVERABLE,
+    Kept,
+    Reason,
+    Rule,
+    listed,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     LARGEST,
     LEAST_RECENTLY_USED,
+    NEVER,
     Guard,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.containerd import ContainerdStore
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Effect, Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
@@ -51,6 +72,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._times import i
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import BuildCache, Image, Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.protect import Use
@@ -58,7 +80,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
     from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release
 
-TARGET = "target"
 _LARGEST_SHOWN = 10
 
 
@@ -79,35 +100,66 @@ class Breach(t.NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PolicyPlan(Plan):
-    """A plan, with the goal that it was made for, the bytes that it frees at least and most likely, and the guard's veto."""
+class Decision:
+    """A plan, and how it came about.
 
+    ``whys`` say of each image that loses something why nothing keeps that. ``goal`` is what the plan was made for, ``freed``
+    and ``expected`` are the bytes that it frees at least and most likely. ``left`` is the number of images that the next
+    run is to remove. ``idle`` are sentences on rules that match nothing. ``breach`` is the guard's veto, with the ``largest`` images of what it refused.
+    """
+
+    plan: Plan
+    whys: Mapping[str, str] = dataclasses.field(default_factory=dict)
     goal: Goal | None = None
     freed: int = 0
     expected: int = 0
+    left: int = 0
+    idle: tuple[str, ...] = ()
     breach: Breach | None = None
     largest: tuple[Image, ...] = ()
 
 
 class Wanted(t.NamedTuple):
-    """An image of which something may go: the removals, and why other references of it stay.
-
-    ``rule_without_names`` is what would select the image if it had no references.
-    """
+    """An image of which something may go: the removals, each with its selector, and what stays of it for which reason."""
 
     image: Image
-    candidates: tuple[Candidate, ...]
-    kept: tuple[tuple[str, str, Reason], ...]
-    rule_without_names: str | None
+    candidates: tuple[tuple[Candidate, Rule], ...]
+    kept: tuple[Kept, ...]
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The references that may go."""
+        found = (candidate.removal.reference for candidate, _rule in self.candidates)
+        return tuple(reference for reference in found if reference is not None)
 
     @property
     def goes_for_good(self) -> bool:
         """Whether nothing keeps one of its references."""
-        references = {candidate.removal.reference for candidate in self.candidates}
-        return not self.image.references or references >= set(self.image.references)
+        return not self.image.references or set(self.references) >= set(self.image.references)
+
+    def without(self, reasons: Mapping[Reference, Reason]) -> Wanted:
+        """The same, when these reasons keep some of its references."""
+        candidates = []
+        kept = list(self.kept)
+        for candidate, rule in self.candidates:
+            reference = candidate.removal.reference
+            reason = None if reference is None else reasons.get(reference)
+            if reason is None:
+                candidates.append((candidate, rule))
+            else:
+                kept.append(Kept(candidate.target, rule, reason))
+        return Wanted(self.image, tuple(candidates), tuple(kept))
 
 
-def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
+class Choice(t.NamedTuple):
+    """What a policy wants of a state: by image ID what may go, all that is protected, and the ranking among the newest."""
+
+    wanted: Mapping[str, Wanted]
+    protection: Protection
+    ranking: Ranking
+
+
+def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Decision:
     """The plan of a task of C(image_prune_policy)."""
     with _collector_paused():
         return _plan(snapshot, policy, evidence)
@@ -128,22 +180,53 @@ def _collector_paused() -> Iterator[None]:
         restore()
 
 
-def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> PolicyPlan:
-    uses = named_uses(snapshot)
-    protection = protect(snapshot, policy, evidence, uses)
-    wanted = select(snapshot, policy, protection, uses)
-    ordered = order(snapshot, policy.target, evidence)
-    goal = None if policy.target is None else goal_of(policy.target, evidence, snapshot)
-    plan = take(snapshot, [wanted[image.id] for image in ordered if image.id in wanted], protection, goal)
-    breach = breach_of(plan, policy.guard)
-    return plan if breach is None else _refused(plan, breach)
+def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Decision:
+    goal = None
+    if policy.target is not None and policy.target.limits_bytes:
+        goal = goal_of(policy.target, evidence, snapshot)
+    run = Run(snapshot, policy, goal)
+    present = snapshot
+    while True:
+        done = len(run.steps)
+        choice = choose(present, policy, evidence)
+        run.take(order(present, policy.target, evidence), choice, evidence)
+        # What a removal leaves without a name, or frees of a child, may be selected by now: a second run must find nothing to
+        # do, so this one goes on until that holds.
+        if len(run.steps) == done or not run.is_unsettled:
+            break
+        present = after_results(snapshot, [run.result])
+    decision = run.decision()
+    breach = breach_of(decision.plan, policy.guard)
+    decision = decision if breach is None else _refused(decision, breach)
+    return dataclasses.replace(decision, idle=idle_rules(snapshot, policy))
 
 
 def images_to_verify(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> list[Image]:
-    """The images that a registry must be asked for: those of which something goes unless it has them no more."""
+    """The images that a registry must be asked for: those of which something goes unless it has them no more.
+
+    The newest are among them, because only those count that nothing else keeps.
+    """
+    keep = dataclasses.replace(policy.keep, unrecoverable=NEVER, newest=())
+    unlimited = dataclasses.replace(policy, keep=keep, target=None, guard=Guard())
+    plan = _plan(snapshot, unlimited, evidence).plan
+    asked = {step.candidate.removal.image_id for step in plan.steps}
+    asked.update(
+        image_id for image_id, wanted in choose(snapshot, unlimited, evidence).wanted.items() if wanted.candidates
+    )
+    return [image for image in snapshot.images if image.id in asked]
+
+
+def choose(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Choice:
+    """What the selectors match and no rule keeps."""
     uses = named_uses(snapshot)
-    wanted = select(snapshot, policy, protect(snapshot, policy, evidence, uses), uses)
-    return [image for image in snapshot.images if image.id in wanted and wanted[image.id].candidates]
+    protection = protect(snapshot, policy, evidence, uses)
+    wanted = select(snapshot, policy, protection, uses)
+    ranking = rank(snapshot, [(w.image, w.references) for w in wanted.values()], policy.keep, evidence, uses)
+    for reference, reason in ranking.kept.items():
+        protection.keep_reference(reference, reason)
+    if ranking.kept:
+        wanted = {image_id: found.without(ranking.kept) for image_id, found in wanted.items()}
+    return Choice(wanted, protection, ranking)
 
 
 def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Mapping[str, Use]) -> dict[str, Wanted]:
@@ -156,11 +239,14 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
             if image.names_unread or _is_hidden_parent(image, snapshot):
                 continue
             names = (None,)
-        by_image = _selector_of_image(image, policy, compared)
-        by_use = "remove.all_unused" if policy.remove.all_unused and image.id not in uses else None
+        by_dangling = policy.remove.dangling and is_dangling(image, snapshot)
+        # These two never touch an image in use, whatever its names.
+        is_unused = image.id not in uses
+        by_use = ALL_UNUSED if policy.remove.all_unused and is_unused else None
+        by_image = DANGLING if by_dangling and is_unused else _selector_of_image(image, policy, compared)
         ageless = _compares_no_age(image, policy, by_image)
-        candidates: list[Candidate] = []
-        kept: list[tuple[str, str, Reason]] = []
+        candidates: list[tuple[Candidate, Rule]] = []
+        kept: list[Kept] = []
         for reference in names:
             other_rule = _selector_of_reference(reference, policy) or by_use
             rule = (other_rule if ageless else None) or by_image or other_rule
@@ -169,16 +255,13 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
             target = image.id if reference is None else reference.familiar
             reason = protection.of(image, reference) or (ageless if other_rule is None else None)
             if reason is None:
-                candidates.append(Candidate(Removal(image.id, reference), target, rule))
+                candidates.append((Candidate(Removal(image.id, reference), target, str(rule)), rule))
             else:
-                kept.append((target, rule, reason))
-        if image.id in uses and policy.remove.all_unused and not candidates and not kept:
-            kept.append((image.id, "", Reason(IN_USE, f"the image is {uses[image.id].text}")))
+                kept.append(Kept(target, rule, reason))
+        if not is_unused and (policy.remove.all_unused or by_dangling) and not candidates and not kept:
+            kept.append(Kept(image.id, None, Reason(IN_USE, f"the image is {uses[image.id].text}")))
         if candidates or kept:
-            rule_without_names = (
-                (None if ageless else by_image) or by_use or ("remove.dangling" if policy.remove.dangling else None)
-            )
-            wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept), rule_without_names)
+            wanted[image.id] = Wanted(image, tuple(candidates), tuple(kept))
     return wanted
 
 
@@ -187,38 +270,41 @@ def _is_hidden_parent(image: Image, snapshot: Snapshot) -> bool:
     return snapshot.engine.store == GRAPHDRIVER and image.id in snapshot.parents
 
 
-def _compared(snapshot: Snapshot, policy: Policy) -> list[tuple[str, frozenset[str]]]:
+def _compared(snapshot: Snapshot, policy: Policy) -> list[tuple[Rule, frozenset[str]]]:
     """The images that the Engine found before or since others, by selector."""
     return [
-        (f"remove.{selector}: {name}", snapshot.matched_by_engine.get(selector, frozenset()))
+        (Rule(f"remove.{selector}", name), snapshot.matched_by_engine.get(selector, frozenset()))
         for selector, name in policy.remove.anchors.items()
     ]
 
 
-def _selector_of_image(image: Image, policy: Policy, compared: Sequence[tuple[str, frozenset[str]]]) -> str | None:
+def _selector_of_image(image: Image, policy: Policy, compared: Sequence[tuple[Rule, frozenset[str]]]) -> Rule | None:
     remove = policy.remove
-    if remove.dangling and not image.references:
-        return "remove.dangling"
+    labels = image.labels if image.is_described else {}
     for label in remove.labels:
-        if label.matches(image.labels):
-            return f"remove.labels: {label}"
+        if label.matches(labels):
+            return Rule("remove.labels", str(label))
+    if remove.all_labels and all(label.matches(labels) for label in remove.all_labels):
+        return Rule("remove.all_labels", ", ".join(map(str, remove.all_labels)))
     for rule, matched in compared:
         if image.id in matched:
             return rule
     return None
 
 
-def _compares_no_age(image: Image, policy: Policy, rule: str | None) -> Reason | None:
+def _compares_no_age(image: Image, policy: Policy, rule: Rule | None) -> Reason | None:
     """Why an image stays that only ``before`` or ``since`` selects: to be created in 1970 is not to be old."""
-    by_age = rule is not None and rule.startswith(("remove.before", "remove.since"))
+    by_age = rule is not None and rule.name in (BEFORE, SINCE)
+    if by_age and not image.is_described:
+        return Reason(UNKNOWN_AGE, NOT_DESCRIBED)
     if by_age and policy.keep.unknown_age and not is_credible(image.created):
-        return Reason("keep.unknown_age", "its creation date is none or that of a reproducible build, and tells no age")
+        return Reason(UNKNOWN_AGE, AGELESS)
     return None
 
 
-def _selector_of_reference(reference: Reference | None, policy: Policy) -> str | None:
+def _selector_of_reference(reference: Reference | None, policy: Policy) -> Rule | None:
     pattern = None if reference is None else first_match(policy.remove.patterns, reference)
-    return None if pattern is None else f"remove.patterns: {pattern.text}"
+    return None if pattern is None else Rule("remove.patterns", pattern.text)
 
 
 def order(snapshot: Snapshot, target: Target | None, evidence: Evidence) -> list[Image]:
@@ -262,29 +348,37 @@ def order_key(image: Image, target: Target | None, evidence: Evidence) -> tuple[
 
 
 def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
-    """How many bytes must go to meet the limits of a target.
-
-    Without the build cache nothing is known to be set free, and every candidate would go before a limit is met.
-    """
-    if snapshot.build_cache is None:
-        return Goal(0.0, "what the build cache holds")
+    """How many bytes must go to meet the limits of a target."""
     needed = 0.0
     unknown = []
+    disk = evidence.file_system
+    if disk is not None and disk.doubt:
+        disk = None
+    if target.minds_disk and disk is None:
+        unknown.append("the file system of the Engine's data")
     if target.total_size is not None:
         if evidence.images_size is None:
             unknown.append("the size of all images")
-        else:
-            needed = max(needed, (evidence.images_size - target.total_size) / counted_share(snapshot))
-    disk = evidence.file_system
+        elif disk is not None or target.total_size.percent is None:
+            limit = target.total_size.of(0 if disk is None else disk.total)
+            needed = (evidence.images_size - limit) / counted_share(snapshot)
+    if disk is not None:
+        needed = max(needed, _needed_of_disk(target, disk))
+    return Goal(max(needed, 0.0), " and ".join(unknown) or None)
+
+
+def _needed_of_disk(target: Target, disk: FileSystem) -> float:
+    needed = 0.0
     if target.disk_used_above is not None and target.disk_used_below is not None:
-        if disk is None:
-            unknown.append("the file system of the Engine's data")
-        elif disk.inodes_percent > target.disk_used_above:
+        if disk.inodes_percent > target.disk_used_above:
             # How many inodes an image sets free is in no API.
-            needed = math.inf
-        elif disk.percent > target.disk_used_above:
-            needed = max(needed, disk.used - target.disk_used_below / 100 * (disk.used + disk.free))
-    return Goal(needed, " and ".join(unknown) or None)
+            return math.inf
+        if disk.percent > target.disk_used_above:
+            needed = disk.used - target.disk_used_below / 100 * (disk.used + disk.free)
+    least, enough = target.disk_free_below, target.disk_free_above
+    if least is not None and enough is not None and disk.free < least.of(disk.total):
+        needed = max(needed, enough.of(disk.total) - disk.free)
+    return needed
 
 
 class Tally:
@@ -300,10 +394,11 @@ class Tally:
         self._doubtful: list[int] = []
         self._is_exact = True
 
-    def add(self, release: Release) -> None:
-        """One more deleted image."""
+    def add(self, release: Release, image: Image) -> None:
+        """One more deleted image. Where nothing tells what it shares, it counts in full: the next run measures, and goes on."""
         self._sum += release.size
-        self.expected += release.most_likely
+        least = image.size if image.shared_size is None and not release.is_exact and not release.size else 0
+        self.expected += max(release.most_likely, least)
         self._is_exact = self._is_exact and release.is_exact
         if self._cache is not None and self._cache.shared_without_size:
             heapq.heappush(self._doubtful, release.size)
@@ -320,79 +415,134 @@ class Tally:
         return max(self._sum - sum(self._doubtful) - self._cache.shared_bytes, 0)
 
 
-def take(snapshot: Snapshot, ordered: Iterable[Wanted], protection: Protection, goal: Goal | None) -> PolicyPlan:
-    """Carry the removals out on a model of the store, image by image, until the goal is met."""
-    rules = {reference: reason.rule for reference, reason in protection.references.items()}
-    simulation = Simulation(snapshot, protection=rules.get)
-    tally = Tally(snapshot.build_cache)
-    verdicts: dict[str, Verdict] = {}
-    steps: list[Step] = []
-    for wanted in ordered:
-        kept = list(wanted.kept)
-        needless = _needless(wanted, goal, tally, simulation)
-        for candidate in _with_what_is_left(wanted, simulation):
-            outcome = needless or _step(simulation, candidate, wanted, protection)
-            if isinstance(outcome, Step):
-                steps.append(outcome)
-                for release in outcome.releases:
-                    tally.add(release)
-            elif outcome is not None:
-                kept.append((candidate.target, candidate.rule, outcome))
-        if kept:
-            verdicts[wanted.image.id] = _verdict(wanted.image, kept)
-    return PolicyPlan(
-        snapshot,
-        tuple(steps),
-        verdicts=verdicts,
-        skip_conflicts=True,
-        spares_names_in_use=True,
-        goal=goal,
-        freed=tally.bytes,
-        expected=tally.expected,
-    )
+class Run:
+    """Carries removals out on a model of the store, image by image, until the target is met. Mutable."""
 
+    def __init__(self, snapshot: Snapshot, policy: Policy, goal: Goal | None) -> None:
+        self.steps: list[Step] = []
+        self.is_unsettled = False
+        self._snapshot = snapshot
+        self._policy = policy
+        self._goal = goal
+        self._most = None if policy.target is None else policy.target.images_per_run
+        self._images = {image.id: image for image in snapshot.images}
+        self._protection = Protection()
+        self._simulation = Simulation(snapshot, protection=self._rule_of)
+        self._tally = Tally(snapshot.build_cache)
+        self._verdicts: dict[str, Verdict] = {}
+        self._whys: dict[str, str] = {}
+        self._touched: set[str] = set()
+        self._left: set[str] = set()
 
-def _with_what_is_left(wanted: Wanted, simulation: Simulation) -> Iterator[Candidate]:
-    """The removals of an image, and of the image itself if it stays without a name, so that a second run finds nothing.
+    def take(self, ordered: Iterable[Image], choice: Choice, evidence: Evidence) -> None:
+        """Carry out what a choice wants, in this order. Afterwards the state is unsettled if that may let it want more."""
+        self._protection = choice.protection
+        done = len(self.steps)
+        is_blocked = False
+        for wanted in (choice.wanted[image.id] for image in ordered if image.id in choice.wanted):
+            kept = list(wanted.kept)
+            needless = self._needless(wanted)
+            for candidate, rule in wanted.candidates:
+                outcome = needless or self._step(candidate, wanted)
+                if isinstance(outcome, Step):
+                    self._add(outcome)
+                elif outcome is not None:
+                    kept.append(Kept(candidate.target, rule, outcome))
+                    # What is in the way may be removed later on.
+                    is_blocked = is_blocked or needless is None
+            if kept:
+                self._verdicts[wanted.image.id] = _verdict(wanted.image, kept)
+            if wanted.image.id in self._touched and wanted.image.id not in self._whys:
+                missed = choice.ranking.missed.get(wanted.image.id, ())
+                self._whys[wanted.image.id] = why_it_goes(wanted.image, self._policy, evidence, missed)
+        self.is_unsettled = is_blocked or self._may_select_more(self.steps[done:])
 
-    The containerd store keeps an image that has lost its only name as long as others were built on it.
-    """
-    yield from wanted.candidates
-    image = simulation.store.images.get(wanted.image.id)
-    is_left = image is not None and not image.references and bool(wanted.image.references)
-    if is_left and wanted.rule_without_names is not None and isinstance(simulation.store, ContainerdStore):
-        yield Candidate(Removal(wanted.image.id), wanted.image.id, wanted.rule_without_names)
+    @property
+    def result(self) -> dict[str, list[str]]:
+        """What was done so far, as a task returns it."""
+        return {
+            "untagged": [reference.familiar for step in self.steps for _owner, reference in step.effect.untagged],
+            "deleted": [image_id for step in self.steps for image_id in step.effect.gone],
+        }
 
+    def decision(self) -> Decision:
+        """The plan of all that was taken."""
+        plan = Plan(
+            self._snapshot,
+            tuple(self.steps),
+            verdicts=self._verdicts,
+            skip_conflicts=True,
+            spares_names_in_use=True,
+        )
+        tally = self._tally
+        return Decision(plan, self._whys, self._goal, tally.bytes, tally.expected, len(self._left - self._touched))
 
-def _needless(wanted: Wanted, goal: Goal | None, tally: Tally, simulation: Simulation) -> Reason | None:
-    """Why a target does not ask for this image."""
-    if goal is None:
+    def _rule_of(self, reference: Reference) -> str | None:
+        reason = self._protection.references.get(reference)
+        return None if reason is None else str(reason.rule)
+
+    def _add(self, step: Step) -> None:
+        self.steps.append(step)
+        self._touched.update((step.candidate.removal.image_id, *step.effect.gone))
+        for gone, release in zip(step.effect.gone, step.releases):
+            self._tally.add(release, self._images[gone])
+
+    def _may_select_more(self, steps: Iterable[Step]) -> bool:
+        """Whether these steps left something of an image, or a parent of one that is removed."""
+        there = self._simulation.store.images
+        changed = {step.candidate.removal.image_id for step in steps}
+        changed.update(
+            parent for step in steps for gone in step.effect.gone for parent in self._images[gone].all_parents
+        )
+        return not changed.isdisjoint(there)
+
+    def _needless(self, wanted: Wanted) -> Reason | None:
+        """Why a target does not ask for this image."""
+        image_id = wanted.image.id
+        if self._goal is not None:
+            if not wanted.goes_for_good:
+                return Reason(TARGET, "as long as other references keep it, removing this one frees nothing")
+            if self._simulation.store.children(image_id):
+                return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
+            # What is not certain to be set free counts too: the next run measures, and goes on if it was less. What a
+            # container or BuildKit holds beyond the images would otherwise let every candidate go.
+            if self._tally.expected >= self._goal.needed:
+                return self._met()
+        if self._most is not None and len(self._touched) >= self._most and image_id not in self._touched:
+            if wanted.candidates:
+                self._left.add(image_id)
+            return Reason(Rule("target.images_per_run", str(self._most)), "it is left for the next run")
         return None
-    if not wanted.goes_for_good:
-        return Reason(TARGET, "as long as other references keep it, removing this one frees nothing")
-    if simulation.store.children(wanted.image.id):
-        return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
-    # What is not certain to be set free counts too: the next run measures, and goes on if it was less. What a container or
-    # BuildKit holds beyond the images would otherwise let every candidate go.
-    if tally.expected < goal.needed:
-        return None
-    if goal.unknown:
-        return Reason(TARGET, f"the target cannot be measured: {goal.unknown} is not known")
-    certain = tally.bytes >= goal.needed
-    return Reason(TARGET, "the target is met without it" if certain else "the target is most likely met without it")
 
+    def _met(self) -> Reason:
+        goal = t.cast(Goal, self._goal)
+        if goal.unknown:
+            return Reason(TARGET, f"the target cannot be measured: {goal.unknown} is not known")
+        certain = self._tally.bytes >= goal.needed
+        return Reason(TARGET, "the target is met without it" if certain else "the target is most likely met without it")
 
-def _step(simulation: Simulation, candidate: Candidate, wanted: Wanted, protection: Protection) -> Step | Reason | None:
-    """The step of a removal, or why it must not be, or ``None`` when an earlier one has done it already."""
-    outcome = simulation.propose(candidate)
-    if outcome is None:
-        return None
-    if isinstance(outcome, Verdict):
-        return Reason(outcome.rule, outcome.reason)
-    if isinstance(outcome, Conflict):
-        return Reason(IN_USE if outcome.containers else "conflict", describe(outcome))
-    reason = _unselected_tag(candidate, outcome, wanted) or _kept_parent(candidate, outcome, protection)
-    return reason or simulation.commit(candidate, outcome)
+    def _step(self, candidate: Candidate, wanted: Wanted) -> Step | Reason | None:
+        """The step of a removal, or why it must not be, or ``None`` when an earlier one has done it already."""
+        outcome = self._simulation.propose(candidate)
+        if outcome is None:
+            return None
+        if isinstance(outcome, Verdict):
+            return Reason(Rule(outcome.rule), outcome.reason)
+        if isinstance(outcome, Conflict):
+            return Reason(IN_USE if outcome.containers else CONFLICT, describe(outcome))
+        reason = _unselected_tag(candidate, outcome, wanted) or _kept_parent(candidate, outcome, self._protection)
+        if reason is None:
+            reason = self._too_many(candidate, outcome)
+        return reason or self._simulation.commit(candidate, outcome)
+
+    def _too_many(self, candidate: Candidate, effect: Effect) -> Reason | None:
+        """Why an image stays that would take more parents along than one run may remove, unless it is the first."""
+        if self._most is None or not self._touched:
+            return None
+        if len(self._touched.union((candidate.removal.image_id, *effect.gone))) <= self._most:
+            return None
+        self._left.add(candidate.removal.image_id)
+        return Reason(Rule("target.images_per_run", str(self._most)), "it is left for the next run, with its parents")
 
 
 def _unselected_tag(candidate: Candidate, effect: Effect, wanted: Wanted) -> Reason | None:
@@ -400,10 +550,10 @@ def _unselected_tag(candidate: Candidate, effect: Effect, wanted: Wanted) -> Rea
     asked = candidate.removal.reference
     if asked is None or asked.tag is not None:
         return None
-    selected = {other.removal.reference for other in wanted.candidates}
+    selected = {other.removal.reference for other, _rule in wanted.candidates}
     for _owner, reference in effect.untagged:
         if reference.tag is not None and reference not in selected:
-            return Reason("none", f"on this store {reference.familiar} would go with it, and nothing selects that one")
+            return Reason(NOTHING, f"on this store {reference.familiar} would go with it, and nothing selects that one")
     return None
 
 
@@ -414,44 +564,47 @@ def _kept_parent(candidate: Candidate, effect: Effect, protection: Protection) -
     """
     for image_id in effect.gone if len(effect.deleted) > 1 else ():
         reason = protection.images.get(image_id)
-        if reason is not None and image_id != candidate.removal.image_id and not reason.rule.startswith(UNRECOVERABLE):
+        if reason is not None and image_id != candidate.removal.image_id and reason.rule.name != UNRECOVERABLE:
             return Reason(
                 reason.rule, f"its untagged parent {short_id(image_id)} would go with it, and of that one {reason.text}"
             )
     return None
 
 
-def _verdict(image: Image, kept: Sequence[tuple[str, str, Reason]]) -> Verdict:
-    """Why an image stays, for all that selects it and all that keeps it."""
-    selectors = ", ".join(dict.fromkeys(rule for _target, rule, _reason in kept if rule))
-    rules = ", ".join(dict.fromkeys(reason.rule for _target, _rule, reason in kept))
-    texts = dict.fromkeys(
-        reason.text if target == image.id or len(image.references) == 1 else f"{target}: {reason.text}"
-        for target, _rule, reason in kept
-    )
+def _verdict(image: Image, kept: Sequence[Kept]) -> Verdict:
+    """Why an image stays, for all that selects it and all that keeps it; what keeps several names says so once."""
+    selectors = ", ".join(dict.fromkeys(str(entry.selector) for entry in kept if entry.selector is not None))
+    rules = ", ".join(dict.fromkeys(str(entry.reason.rule) for entry in kept))
+    targets: dict[str, list[str]] = {}
+    for entry in kept:
+        targets.setdefault(entry.reason.text, []).append(entry.target)
+    texts = [
+        text if names == [image.id] or len(image.references) == 1 else f"{text} ({listed(names)})"
+        for text, names in targets.items()
+    ]
     selected = f"{selectors} selects it, but " if selectors else ""
     return Verdict(KEPT, selected + "; ".join(texts), rules)
 
 
-def breach_of(plan: PolicyPlan, guard: Guard) -> Breach | None:
+def breach_of(plan: Plan, guard: Guard) -> Breach | None:
     """The first rule of the guard that a plan breaks. Images that lose references only do not count."""
     if guard == Guard():
         return None
     images = plan.snapshot.images
     gone = {image_id for step in plan.steps for image_id in step.effect.gone}
     if guard.max_images is not None and len(gone) > guard.max_images:
-        text = f"{len(gone)} images would be deleted, and the most is {guard.max_images}"
+        text = f"{_counted(len(gone))} would be deleted, but guard.max_images is {guard.max_images}"
         return Breach("guard.max_images", guard.max_images, len(gone), text)
     if guard.max_percent is not None and gone:
         percent = 100 * len(gone) / len(images)
         if percent > guard.max_percent:
-            text = f"{len(gone)} of {len(images)} images ({percent:.1f} %) would be deleted, and the most is {guard.max_percent:g} %"
+            text = f"{len(gone)} of {len(images)} images ({percent:.1f} %) would be deleted, but guard.max_percent is {guard.max_percent:g} %"
             return Breach("guard.max_percent", guard.max_percent, round(percent, 1), text)
     if guard.min_per_repository is not None:
         left = _left_by_repository(plan)
         for name in sorted(left, key=lambda name: (left[name], name)):
             if left[name] < guard.min_per_repository:
-                text = f"{_counted(left[name])} of {name} would be left, and the least is {guard.min_per_repository}"
+                text = f"{_counted(left[name])} of {name} would be left, but guard.min_per_repository is {guard.min_per_repository}"
                 return Breach("guard.min_per_repository", guard.min_per_repository, left[name], text)
     return None
 
@@ -460,7 +613,7 @@ def _counted(number: int) -> str:
     return f"{number} image" if number == 1 else f"{number} images"
 
 
-def _left_by_repository(plan: PolicyPlan) -> dict[str, int]:
+def _left_by_repository(plan: Plan) -> dict[str, int]:
     """How many images keep a name in each repository that loses one."""
     lost = {reference for step in plan.steps for _owner, reference in step.effect.untagged}
     names = {image.id: {ref.name for ref in image.references} for image in plan.snapshot.images}
@@ -476,7 +629,8 @@ def _left_by_repository(plan: PolicyPlan) -> dict[str, int]:
     return {familiar: left.get(name, 0) for name, familiar in affected.items()}
 
 
-def _refused(plan: PolicyPlan, breach: Breach) -> PolicyPlan:
+def _refused(decision: Decision, breach: Breach) -> Decision:
+    plan = decision.plan
     gone = {image_id for step in plan.steps for image_id in step.effect.gone}
     going = sorted(
         (image for image in plan.snapshot.images if image.id in gone), key=lambda image: (-image.size, image.id)
@@ -487,8 +641,7 @@ def _refused(plan: PolicyPlan, breach: Breach) -> PolicyPlan:
     message = (
         f"nothing was removed, because {breach.rule} refuses the plan: {breach.text}; {which} are {shown or 'untagged'}"
     )
-    refused = t.cast(PolicyPlan, refuse(plan, message))
-    return dataclasses.replace(refused, breach=breach, largest=largest, freed=0, expected=0)
+    return Decision(refuse(plan, message), goal=decision.goal, breach=breach, largest=largest)
 
 
 def title_of(image: Image) -> str:

@@ -8,40 +8,39 @@
 
 from __future__ import annotations
 
+import bisect
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER, NOT_DESCRIBED
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import find_compared, protected_by
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import (
+    DIGESTS,
+    IN_USE,
+    UNKNOWN_AGE,
+    UNRECOVERABLE,
+    Reason,
+    Rule,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     CREATED,
     NEVER,
     TAGGED,
     UNPUSHED,
     USED,
-    VERSION,
+    VERIFY,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
-from ansible_collections.imagewarden.docker.plugins.module_utils._versions import parse_version
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container, Image, Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
-    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Keep, Policy
-
-IN_USE = "in use"
-UNRECOVERABLE = "keep.unrecoverable"
-
-
-class Reason(t.NamedTuple):
-    """The rule that keeps something, and a sentence that says why."""
-
-    rule: str
-    text: str
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Keep, NamedImage, Policy
 
 
 class Use(t.NamedTuple):
@@ -78,21 +77,21 @@ class Protection:
 
 
 def protect(snapshot: Snapshot, policy: Policy, evidence: Evidence, uses: Mapping[str, Use]) -> Protection:
-    """Everything that stays whatever selects it: what is in use first, then the rules of ``keep``."""
+    """Everything that stays whatever else there is: what is in use first, then the rules of ``keep`` but for the newest."""
     protection = Protection()
     keep = policy.keep
     _keep_what_is_used(protection, snapshot, uses)
     _keep_anchors(protection, snapshot, policy)
+    _keep_named(protection, snapshot, keep)
     for image in snapshot.images:
         _keep_by_pattern(protection, image, keep)
-        for reason in (_labelled(image, keep), _young(image, keep, evidence)):
-            if reason is not None:
-                protection.keep_image(image, reason)
-    if keep.newest is not None:
-        _keep_newest(protection, snapshot, keep, evidence, uses)
-    if keep.unrecoverable != NEVER:
-        for image in snapshot.images:
-            reason = _unrecoverable(image, snapshot, keep, evidence)
+        for reason in (
+            _labelled(image, "remove.exclude_labels", policy.remove.exclude_labels),
+            _labelled(image, "keep.labels", keep.labels),
+            _young(image, keep, evidence),
+            _only_digests(image, keep),
+            _unrecoverable(image, snapshot, keep, evidence),
+        ):
             if reason is not None:
                 protection.keep_image(image, reason)
     return protection
@@ -152,7 +151,7 @@ def _keep_anchors(protection: Protection, snapshot: Snapshot, policy: Policy) ->
     """What others are compared with stays, so that the next run can compare too."""
     images = {image.id: image for image in snapshot.images}
     for rule, found in find_compared(snapshot, policy.engine_filters, "remove"):
-        reason = Reason(rule, "other images are compared with it")
+        reason = Reason(Rule(rule), "other images are compared with it")
         image, named = images[found.image_id], found.reference
         if named is None or named not in image.references:
             protection.keep_image(image, reason)
@@ -163,18 +162,80 @@ def _keep_anchors(protection: Protection, snapshot: Snapshot, policy: Policy) ->
                 protection.keep_reference(reference, reason)
 
 
+def _keep_named(protection: Protection, snapshot: Snapshot, keep: Keep) -> None:
+    """What a list of images names: by a reference that name, by an ID or a digest the whole image."""
+    if not keep.images:
+        return
+    found = NamedImages(snapshot)
+    for named in keep.images:
+        reason = Reason(Rule("keep.images", named.text), named.reason or "it is listed")
+        for image in found.by_digits(named.digits):
+            protection.keep_image(image, reason)
+        tagged = named.tagged
+        holder = None if tagged is None else found.by_reference(tagged)
+        if holder is None or tagged is None:
+            continue
+        for reference in holder.references:
+            # With the tag stays the digest that came with it.
+            if reference == tagged or (reference.tag is None and reference.name == tagged.name):
+                protection.keep_reference(reference, reason)
+
+
+class NamedImages:
+    """Finds the images of a list of thousands, each at once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._by_reference = {ref: image for image in snapshot.images for ref in image.references}
+        self._by_digest: dict[str, dict[str, Image]] = {}
+        for image in snapshot.images:
+            shown = [ref.digest for ref in image.references if ref.digest is not None]
+            shown += [name.rpartition("@")[2] for name in image.digests]
+            for digest in (image.id, *shown):
+                self._by_digest.setdefault(digest.rpartition(":")[2], {})[image.id] = image
+        self._ids = sorted((image.id.rpartition(":")[2], image) for image in snapshot.images)
+        self._digits = [digits for digits, _image in self._ids]
+
+    def by_digits(self, digits: str | None) -> list[Image]:
+        """The images whose ID begins with these hex digits, and those with a digest of just these."""
+        if digits is None:
+            return []
+        found = dict(self._by_digest.get(digits, {}))
+        for position in range(bisect.bisect_left(self._digits, digits), len(self._digits)):
+            if not self._digits[position].startswith(digits):
+                break
+            found[self._ids[position][1].id] = self._ids[position][1]
+        return list(found.values())
+
+    def has(self, named: NamedImage) -> bool:
+        """Whether any image here is meant."""
+        return bool(self.by_digits(named.digits)) or (named.tagged is not None and named.tagged in self._by_reference)
+
+    def by_reference(self, reference: Reference) -> Image | None:
+        """The image with this tag."""
+        return self._by_reference.get(reference)
+
+
 def _keep_by_pattern(protection: Protection, image: Image, keep: Keep) -> None:
     for reference, pattern in protected_by(keep.patterns, image).items() if keep.patterns else ():
-        protection.keep_reference(reference, Reason(f"keep.patterns: {pattern.text}", "the pattern matches"))
+        protection.keep_reference(reference, Reason(Rule("keep.patterns", pattern.text), "the pattern matches"))
 
 
-def _labelled(image: Image, keep: Keep) -> Reason | None:
-    for label in keep.labels:
+def _labelled(image: Image, option: str, labels: Sequence[LabelMatch]) -> Reason | None:
+    if labels and not image.is_described:
+        return Reason(Rule(option), NOT_DESCRIBED)
+    for label in labels:
         if label.matches(image.labels):
-            return Reason(f"keep.labels: {label}", "it has the label")
+            return Reason(Rule(option, str(label)), "it has the label")
     return None
 
 
+def _only_digests(image: Image, keep: Keep) -> Reason | None:
+    if keep.digests and image.references and not image.tags:
+        return Reason(DIGESTS, "only a digest names it")
+    return None
+
+
+AGELESS = "its creation date is none or that of a reproducible build, and tells no age"
 _DONE = {CREATED: "created", TAGGED: "last tagged", USED: "last used"}
 
 
@@ -183,15 +244,15 @@ def _young(image: Image, keep: Keep, evidence: Evidence) -> Reason | None:
         return None
     time = _time(image, keep.age_by, evidence)
     if time is None:
+        if not image.is_described:
+            return Reason(UNKNOWN_AGE, NOT_DESCRIBED)
         if keep.unknown_age:
-            return Reason(
-                "keep.unknown_age", "its creation date is none or that of a reproducible build, and tells no age"
-            )
+            return Reason(UNKNOWN_AGE, AGELESS)
         return None
     # The listing cuts fractions of a second off: an image of the same second may be the younger one.
     if time + 1 > keep.younger_than.at(evidence.now):
         when = "now" if time >= evidence.now else f"at {format_time(time)}"
-        return Reason(f"keep.younger_than: {keep.younger_than.text}", f"it counts as {_DONE[keep.age_by]} {when}")
+        return Reason(Rule("keep.younger_than", keep.younger_than.text), f"it counts as {_DONE[keep.age_by]} {when}")
     return None
 
 
@@ -201,71 +262,10 @@ def _time(image: Image, by: str, evidence: Evidence) -> float | None:
     return evidence.tagged_at(image) if by == TAGGED else created_at(image)
 
 
-def _keep_newest(
-    protection: Protection, snapshot: Snapshot, keep: Keep, evidence: Evidence, uses: Mapping[str, Use]
-) -> None:
-    """The newest distinct images of each repository.
-
-    Those in use stay anyway and are not counted. One that is as new as those counted keeps all its names, as they do.
-    """
-    rule = f"keep.newest: {keep.newest}"
-    for name, images in _by_repository(snapshot.images).items():
-        dated = [image for image in images if _has_rank(image, keep, evidence)]
-        for image in images if len(dated) < len(images) else ():
-            if not _has_rank(image, keep, evidence):
-                reason = Reason(rule, "its creation date tells no age, so that it may be one of the newest")
-                _keep_in_repository(protection, image, name, reason)
-        keyed = sorted(
-            ((newest_key(image, name, keep.newest_by, evidence), image) for image in dated), key=_key, reverse=True
-        )
-        left = keep.newest or 0
-        for number, (_rank, image) in enumerate(keyed, start=1):
-            if not left:
-                break
-            left -= image.id not in uses
-            familiar = next(ref.familiar_name for ref in image.references if ref.name == name)
-            reason = Reason(rule, f"by {_RANKED[keep.newest_by]} it is number {number} of {familiar}")
-            _keep_in_repository(protection, image, name, reason)
-
-
-_RANKED = {CREATED: "creation", TAGGED: "last tagging", VERSION: "version"}
-
-
-def _key(keyed: tuple[tuple[t.Any, ...], Image]) -> tuple[t.Any, ...]:
-    return keyed[0]
-
-
-def _has_rank(image: Image, keep: Keep, evidence: Evidence) -> bool:
-    return keep.newest_by == VERSION or not keep.unknown_age or _time(image, keep.newest_by, evidence) is not None
-
-
-def _keep_in_repository(protection: Protection, image: Image, name: str, reason: Reason) -> None:
-    for reference in image.references:
-        if reference.name == name:
-            protection.keep_reference(reference, reason)
-
-
-def _by_repository(images: Iterable[Image]) -> dict[str, list[Image]]:
-    repositories: dict[str, list[Image]] = {}
-    for image in images:
-        for name in dict.fromkeys(reference.name for reference in image.references):
-            repositories.setdefault(name, []).append(image)
-    return repositories
-
-
-def newest_key(image: Image, name: str, by: str, evidence: Evidence) -> tuple[t.Any, ...]:
-    """The greater, the newer in this repository. Tags that are no version come before all versions, by creation."""
-    if by != VERSION:
-        return (_time(image, by, evidence) or 0.0, image.id)
-    tags = [reference.tag for reference in image.references if reference.name == name and reference.tag is not None]
-    versions = [version for version in map(parse_version, tags) if version is not None]
-    if versions:
-        return (1, max(versions), image.id)
-    return (0, created_at(image) or 0.0, image.id)
-
-
 def _unrecoverable(image: Image, snapshot: Snapshot, keep: Keep, evidence: Evidence) -> Reason | None:
-    rule = f"{UNRECOVERABLE}: {keep.unrecoverable}"
+    if keep.unrecoverable == NEVER:
+        return None
+    rule = Rule(UNRECOVERABLE, keep.unrecoverable)
     if keep.unrecoverable == UNPUSHED:
         if snapshot.engine.store == GRAPHDRIVER:
             known = bool(image.digests)
@@ -281,3 +281,30 @@ def _unrecoverable(image: Image, snapshot: Snapshot, keep: Keep, evidence: Evide
     if answer is None:
         return Reason(rule, "no registry was asked for it")
     return None if answer.is_there else Reason(rule, answer.text)
+
+
+def why_it_goes(image: Image, policy: Policy, evidence: Evidence, missed: Sequence[str]) -> str:
+    """Why no rule keeps what is removed of an image: what each found that might have kept it."""
+    keep = policy.keep
+    found = list(missed)
+    if keep.younger_than is not None:
+        time = _time(image, keep.age_by, evidence)
+        when = (
+            "has no credible creation date"
+            if time is None
+            else f"counts as {_DONE[keep.age_by]} at {format_time(time)}"
+        )
+        found.append(f"it {when}, and keep.younger_than is {keep.younger_than.text}")
+    if keep.patterns:
+        found.append("keep.patterns does not match")
+    if keep.labels:
+        found.append("it has none of keep.labels")
+    if keep.digests:
+        found.append("not only a digest names it")
+    if keep.images:
+        found.append("keep.images does not name it")
+    if keep.unrecoverable == UNPUSHED:
+        found.append("it was pushed or pulled")
+    elif keep.unrecoverable == VERIFY and evidence.answers is not None and image.id in evidence.answers:
+        found.append(evidence.answers[image.id].text)
+    return f"no rule keeps it: {'; '.join(found)}" if found else "no rule keeps it"

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
@@ -52,7 +53,7 @@ class Stage:
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
         """Read all options before any request. Raises :class:`InvalidRequest`."""
         return cls(
-            Policy.parse(params),
+            Policy.parse(params, time.time()),
             params["docker_host"],
             params["usage_file"],
             params["layers"],
@@ -77,10 +78,10 @@ class Stage:
         expected = after_results(present, earlier)
         evidence = gather(engine, expected, policy, before, record, now)
         archive = Archive.at(self.archive_dir, engine)
-        plan = plan_policy(expected, policy, evidence)
-        outcome = carry_out(plan, engine, check_mode, archive)
-        after = measure_after(engine, policy, host, before, plan.expected, check_mode)
+        decision = plan_policy(expected, policy, evidence)
+        outcome = carry_out(decision.plan, engine, check_mode, archive)
+        after = measure_after(engine, policy, host, before, decision.expected, check_mode)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
-        result = policy_report(outcome, policy, now, before, after, self.details, self.layers)
+        result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
         notices = [text for text in (notice, trouble if policy.needs_use else None) if text]
-        return Report(result, policy_warnings(outcome, result) + notices)
+        return Report(result, policy_warnings(outcome, decision, result) + notices)

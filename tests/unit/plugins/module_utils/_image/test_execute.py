@@ -467,7 +467,7 @@ STARTED = [
 @pytest.mark.parametrize(("script", "statuses"), cells(STARTED), ids=ids(STARTED))
 def test_a_policy_leaves_the_names_of_an_image_that_a_container_came_to_use(script, statuses):
     host = snapshot(*HOST)
-    plan = plan_policy(host, Policy.parse({"remove": {"patterns": ["a"]}}), Evidence(now=0.0))
+    plan = plan_policy(host, Policy.parse({"remove": {"patterns": ["a"]}}), Evidence(now=0.0)).plan
     engine = FakeEngine(host, script)
     assert [step.status for step in execute(plan, engine).steps] == statuses
     assert (A in engine.images) == (SKIPPED in statuses)

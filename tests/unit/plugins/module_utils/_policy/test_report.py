@@ -26,22 +26,22 @@ DISK = FileSystem("/data", 1000, 900, 100, 100, 10, 90)
 FULL_OF_FILES = DISK._replace(used=100, free=900, inodes_used=95, inodes_free=5)
 
 MET = [
-    ("a size that is met", {"total_size": "40"}, Measured(100), Measured(40), True, "the target is met"),
+    ("a size that is met", {"total_size": "40B"}, Measured(100), Measured(40), True, "the target is met"),
     (
         "a size that is missed",
-        {"total_size": "30"},
+        {"total_size": "30B"},
         Measured(100),
         Measured(40),
         False,
-        "the target is not met: total_size is 30 B, and the images have 40 B",
+        "the target is not met: total_size is 30B, and the images have 40 B",
     ),
     (
         "a size that nobody tells",
-        {"total_size": "30"},
+        {"total_size": "30B"},
         Measured(),
         Measured(),
         False,
-        "the target is not met: total_size is 30 B, and the Engine does not tell the size of all images",
+        "the target is not met: total_size is 30B, and the Engine does not report the size of all images",
     ),
     (
         "a disk that need not be cleaned",
@@ -73,7 +73,7 @@ MET = [
         Measured(),
         Measured(),
         False,
-        "the target is not met: disk_used_above cannot be judged, because the Engine's data is not on this machine's file systems",
+        "the target is not met: disk_used_above cannot be measured, because the Engine's data is not on this machine (disk_path names its directory)",
     ),
 ]
 
@@ -88,9 +88,10 @@ UNMEASURED = Measured()
 def reported(params, before=UNMEASURED, after=UNMEASURED):
     policy = Policy.parse({"remove": {"all_unused": True}, **params})
     known = Evidence(NOW, images_size=before.images_size, file_system=before.file_system)
-    outcome = predict(plan_policy(HOST, policy, known))
-    result = policy_report(outcome, policy, NOW, before, after, "changes", False)
-    return result, policy_warnings(outcome, result)
+    decision = plan_policy(HOST, policy, known)
+    outcome = predict(decision.plan)
+    result = policy_report(outcome, decision, policy, NOW, before, after, "changes", False)
+    return result, policy_warnings(outcome, decision, result)
 
 
 @pytest.mark.parametrize(("target", "before", "after", "met", "text"), [row[1:] for row in MET], ids=ids(MET))
@@ -102,7 +103,7 @@ def test_a_target_is_held_against_what_was_measured_afterwards(target, before, a
 
 
 def test_a_target_tells_what_was_needed_and_what_the_plan_frees():
-    result, _warned = reported({"target": {"total_size": "50"}}, Measured(100), Measured(40))
+    result, _warned = reported({"target": {"total_size": "50B"}}, Measured(100), Measured(40))
     target = result["target"]
     assert (target["needed"], target["freed"], target["total_size"]) == (
         50,
@@ -118,20 +119,25 @@ def test_a_disk_tells_its_shares_before_and_after():
     assert result["target"]["disk"] == {
         "above": 80.0,
         "below": 80.0,
+        "free_below": None,
+        "free_above": None,
         "path": "/data",
-        "before": {"percent": 10.0, "inodes_percent": 95.0},
-        "after": {"percent": 90.0, "inodes_percent": 10.0},
+        "reason": "",
+        "before": {"percent": 10.0, "inodes_percent": 95.0, "free": 900},
+        "after": {"percent": 90.0, "inodes_percent": 10.0, "free": 100},
     }
 
 
 def test_a_guard_tells_its_rule_and_the_largest_images():
-    result, warned = reported({"guard": {"max_images": 1}, "target": {"total_size": "1"}}, Measured(100), Measured(100))
+    result, warned = reported(
+        {"guard": {"max_images": 1}, "target": {"total_size": "1B"}}, Measured(100), Measured(100)
+    )
     assert result["failed"]
     assert result["guard"] == {
         "rule": "guard.max_images",
         "limit": 1,
         "found": 2,
-        "text": "2 images would be deleted, and the most is 1",
+        "text": "2 images would be deleted, but guard.max_images is 1",
         "largest": [
             {"id": image_id("a1"), "references": ["app:1"], "size": 60},
             {"id": image_id("a2"), "references": ["app:2"], "size": 40},
