@@ -397,8 +397,8 @@ class Tally:
     def add(self, release: Release, image: Image) -> None:
         """One more deleted image. Where nothing tells what it shares, it counts in full: the next run measures, and goes on."""
         self._sum += release.size
-        least = image.size if image.shared_size is None and not release.is_exact and not release.size else 0
-        self.expected += max(release.most_likely, least)
+        is_unknown = image.shared_size is None and not release.is_exact and not release.most_likely
+        self.expected += image.size if is_unknown else release.most_likely
         self._is_exact = self._is_exact and release.is_exact
         if self._cache is not None and self._cache.shared_without_size:
             heapq.heappush(self._doubtful, release.size)
