@@ -15,7 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.ex
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import Cache, plan_prune
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import Request
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system, without_doubt
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 if t.TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Stage:
         gone = _deleted_images(snapshot, earlier)
         if snapshot is not None and gone and len(gone) == len(snapshot.images):
             records = tuple(dataclasses.replace(record, shared=False) for record in records)
-        cache = Cache(records, self._file_system(engine)).after(freed)
+        cache = Cache(records, without_doubt(self._file_system(engine))).after(freed)
         outcome = carry_out(plan_prune(cache, self.request, now), engine, check_mode)
         if outcome.left is not None and not check_mode:
             outcome = outcome._replace(left=outcome.left._replace(file_system=self._file_system(engine)))

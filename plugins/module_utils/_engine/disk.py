@@ -19,13 +19,14 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.contain
     running_daemons,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
 
-_REMEDY = "name it with disk_path where a policy measures it"
+_REMEDY = "name the right one with disk_path"
 
 
 class FileSystem(t.NamedTuple):
@@ -91,6 +92,15 @@ def read_file_system(docker_host: str, engine: EngineFacts, disk_path: str | Non
         reason=place.reason,
         doubt=place.doubt,
     )
+
+
+def without_doubt(found: FileSystem | None) -> FileSystem | None:
+    """A file system that removals may be decided by. Raises :class:`InvalidRequest` for one that may be the wrong one."""
+    if found is not None and found.doubt:
+        raise InvalidRequest(
+            f"target.disk_path: it is needed, because {found.path} may not be the file system of the Engine's data: {found.doubt}"
+        )
+    return found
 
 
 def _is_local(docker_host: str, engine: EngineFacts) -> bool:

@@ -12,10 +12,13 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import disk
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.containerd_root import DEFAULT_ROOT, Daemon
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import (
+    FileSystem,
     find_containerd_root,
     read_file_system,
+    without_doubt,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, EngineFacts
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 
 @pytest.fixture
@@ -148,3 +151,13 @@ def test_the_containerd_store_is_measured(tmp_path, host_name, monkeypatch):
     engine = EngineFacts(host=host_name, data_root="/data", store=CONTAINERD, containerd_address=SOCKET)
     found = read_file_system("unix:///x", engine)
     assert (found.path, found.reason, found.doubt) == (str(tmp_path), f"the root of the containerd at {SOCKET}", "")
+
+
+def test_nothing_is_decided_by_a_file_system_that_may_be_the_wrong_one():
+    sure = FileSystem("/data", 10, 5, 5, 10, 5, 5, "the data root")
+    assert without_doubt(None) is None
+    assert without_doubt(sure) is sure
+    with pytest.raises(
+        InvalidRequest, match=r"target\.disk_path: it is needed, because /data may not be .*: it may be any"
+    ):
+        without_doubt(sure._replace(doubt="it may be any"))
