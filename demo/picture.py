@@ -19,6 +19,9 @@ from demo.show import COLUMNS, ROOT
 
 IMAGES = ROOT / "docs" / "images"
 
+#: As this file has it.
+NOTICE = [line[2:] for line in Path(__file__).read_text(encoding="utf-8").splitlines()[:3]]
+
 Colour = tuple[int, int, int]
 _LIGHT: list[Colour] = [(36, 41, 47), (207, 34, 46), (17, 99, 41), (154, 103, 0), (9, 105, 218)]
 _LIGHT += [(130, 80, 223), (27, 124, 131), (87, 96, 106)]
@@ -60,7 +63,14 @@ def draw(output: str, theme: TerminalTheme) -> str:
         console.print(Text.from_ansi(output), soft_wrap=True)
         drawn = console.export_svg(title="an audit", theme=theme, unique_id="audit")
     before, _fonts, rest = drawn.partition("@font-face")
-    return before + rest[rest.index(".audit-matrix") :].replace("Fira Code, monospace", "ui-monospace, monospace")
+    drawn = before + rest[rest.index(".audit-matrix") :].replace("Fira Code, monospace", "ui-monospace, monospace")
+    return finish(drawn)
+
+
+def finish(drawn: str) -> str:
+    """The notice that every file has, and no white space at the ends of lines."""
+    lines = [line.rstrip() for line in drawn.splitlines()]
+    return "\n".join([lines[0], "<!--", *NOTICE, "-->", *lines[1:]]) + "\n"
 
 
 if __name__ == "__main__":
