@@ -75,8 +75,6 @@ seealso:
   - module: imagewarden.docker.container_remove
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.image_prune_policy
-  - plugin: imagewarden.docker.image_cleanup
-    plugin_type: role
 """
 
 EXAMPLES = r"""
