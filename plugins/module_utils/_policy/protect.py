@@ -275,9 +275,7 @@ def _unrecoverable(image: Image, snapshot: Snapshot, keep: Keep, evidence: Evide
         return (
             None if known else Reason(rule, "the containerd store does not show whether it was ever pushed or pulled")
         )
-    if evidence.answers is None:
-        return None
-    answer = evidence.answers.get(image.id)
+    answer = (evidence.answers or {}).get(image.id)
     if answer is None:
         return Reason(rule, "no registry was asked for it")
     return None if answer.is_there else Reason(rule, answer.text)

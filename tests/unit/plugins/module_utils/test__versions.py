@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._versions import parse_version
+from ansible_collections.imagewarden.docker.plugins.module_utils._versions import parse_version, versions_of
 
 #: Each list is in order, the oldest first.
 IN_ORDER = {
@@ -61,3 +61,27 @@ def test_other_tags_are_no_versions(tag):
 def test_every_tag_can_be_read_and_compared(tag):
     version, again = parse_version(tag), parse_version(tag)
     assert (version is None and again is None) or version <= again
+
+
+BESIDE = [
+    # situation, tags of one repository, those that are versions from the lowest to the highest
+    (
+        "beside dotted versions",
+        ["1.4.3", "1.4.2", "20240329", "2024-03-29", "2024.03.29", "1234567", "12b4567", "123"],
+        ["1.4.2", "1.4.3"],
+    ),
+    ("words and hashes", ["v1.2.3-rc1", "sha-abc1234", "build-123", "1.4.2-alpine"], ["v1.2.3-rc1", "1.4.2-alpine"]),
+    ("dates alone", ["20240330", "20240329", "abc1234"], ["20240329", "20240330"]),
+    ("numbers of builds alone", ["100", "99", "101"], ["99", "100", "101"]),
+    ("digits among hashes", ["1234567", "12b4567"], []),
+    ("years that count", ["2024.10.12", "0.118", "2020.12.1", "20240329"], ["0.118", "2020.12.1", "2024.10.12"]),
+    ("majors beside dotted versions", ["17", "1.8", "11", "8"], ["1.8", "8", "11", "17"]),
+    ("a large major", ["121", "120.0.6099"], ["120.0.6099", "121"]),
+    ("a commit behind a version says nothing", ["1.2-gabc1234", "1.3-abc1234"], ["1.2-gabc1234", "1.3-abc1234"]),
+]
+
+
+@pytest.mark.parametrize(("tags", "expected"), [row[1:] for row in BESIDE], ids=[row[0] for row in BESIDE])
+def test_what_stands_beside_a_tag_decides_whether_it_is_a_version(tags, expected):
+    versions = versions_of(tags)
+    assert sorted(versions, key=versions.get) == expected

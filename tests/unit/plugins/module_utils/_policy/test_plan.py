@@ -430,6 +430,302 @@ def test_registries_are_asked_for_candidates_only():
     assert [digits(image.id) for image in asked] == ["a8", "a9", "aa", "ab", "d1", "d2"]
 
 
+PROD = tuple(image(f"c{n}", f"app:prod-{n}", created=aged(50 - n)) for n in range(1, 5))
+DEV = tuple(image(f"e{n}", f"app:dev-{n}", created=aged(5 - n)) for n in range(1, 4))
+BRANCHES = [{"patterns": ["^app:(?P<branch>[a-z]+)-[0-9]+$"], "use_regex": True, "count": 1}]
+
+NEWEST = [
+    # situation, policy, what goes
+    (
+        "the newest of a prefix beside newer tags of another",
+        {"remove": {"patterns": ["app:prod-*"]}, "keep": {"newest": 2}},
+        ["app:prod-1", "app:prod-2"],
+    ),
+    (
+        "what another rule keeps takes no place",
+        {"remove": {"patterns": ["app"]}, "keep": {"newest": 1, "patterns": ["app:dev-*"]}},
+        ["app:prod-1", "app:prod-2", "app:prod-3"],
+    ),
+    (
+        "groups by patterns",
+        {
+            "remove": ALL,
+            "keep": {"newest": [{"patterns": ["app:prod-*"], "count": 3}, {"patterns": ["app:dev-*"], "count": 1}]},
+        },
+        ["app:dev-1", "app:dev-2", "app:prod-1"],
+    ),
+    (
+        "a group for each value of a named group",
+        {"remove": ALL, "keep": {"newest": BRANCHES}},
+        ["app:dev-1", "app:dev-2", "app:prod-1", "app:prod-2", "app:prod-3"],
+    ),
+    (
+        "what no group has does not stay",
+        {"remove": ALL, "keep": {"newest": [{"patterns": ["app:dev-*"], "count": 9}]}},
+        ["app:prod-1", "app:prod-2", "app:prod-3", "app:prod-4"],
+    ),
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(("params", "expected"), [row[1:] for row in NEWEST], ids=[row[0] for row in NEWEST])
+def test_the_newest_count_what_is_selected_and_nothing_else_keeps(params, expected, store):
+    assert going(planned(params, *PROD, *DEV, store=store)) == expected
+
+
+def test_hashes_dates_and_builds_push_no_version_out():
+    tags = ["1.4.2", "1.4.3", "20240329", "1234567", "12b4567"]
+    images = [image(f"a{n}", f"app:{tag}", created=aged(9 - n)) for n, tag in enumerate(tags)]
+    plan = planned({"remove": ALL, "keep": {"newest": 2, "newest_by": "version"}}, *images)
+    assert going(plan) == ["app:1234567", "app:12b4567", "app:20240329"]
+
+
+def test_what_only_a_digest_names_pushes_no_tag_out():
+    replaced = image("d9", digest_reference("app", "d9"), created=aged(1))
+    plan = planned({"remove": ALL, "keep": {"newest": 1}}, replaced, *APP)
+    assert going(plan) == ["app:1.10", "app:1.8", "app:1.9", digest_reference("app", "d9")]
+
+
+WHYS = [
+    (
+        "by its rank",
+        {"remove": ALL, "keep": {"newest": 1}},
+        "remove.all_unused selects it, and no rule keeps it: by creation it is number 2 of app, and keep.newest keeps 1",
+    ),
+    (
+        "by the rank among its branch",
+        {"remove": ALL, "keep": {"newest": [{"patterns": ["^app:(?P<line>1)"], "use_regex": True, "count": 1}]}},
+        "remove.all_unused selects it, and no rule keeps it:"
+        " by creation it is number 2 of app (line '1'), and keep.newest keeps 1",
+    ),
+    (
+        "by its age",
+        {"remove": ALL, "keep": {"younger_than": "1d"}},
+        "remove.all_unused selects it, and no rule keeps it:"
+        " it counts as created at 2024-02-02T22:13:20Z, and keep.younger_than is 1d",
+    ),
+    (
+        "by all that might have kept it",
+        {
+            "remove": ALL,
+            "keep": {"patterns": ["x"], "labels": ["x"], "digests": True, "images": [{"image": "x:1"}]},
+        },
+        "remove.all_unused selects it, and no rule keeps it: keep.patterns does not match; it has none of keep.labels;"
+        " not only a digest names it; keep.images does not name it",
+    ),
+    ("by nothing", {"remove": {"patterns": ["app"]}}, "remove.patterns selects it, and no rule keeps it"),
+]
+
+
+@pytest.mark.parametrize(("params", "reason"), [row[1:] for row in WHYS], ids=[row[0] for row in WHYS])
+def test_an_image_that_goes_says_why_nothing_keeps_it(params, reason):
+    assert verdict(planned(params, *APP), "aa")[::2] == ("deleted", reason)
+
+
+def test_an_image_that_goes_says_what_its_registry_and_its_date_showed():
+    jib = dataclasses.replace(JIB, digests=("a@x",))
+    keep = {"younger_than": "1d", "unknown_age": False, "unrecoverable": "unpushed"}
+    why = "it has no credible creation date, and keep.younger_than is 1d; it was pushed or pulled"
+    assert verdict(planned({"remove": ALL, "keep": keep}, jib), "e1")[2].endswith(why)
+    known = evidence(answers={image_id("e1"): Answer(True, "r.io has it")})
+    plan = planned({"remove": ALL, "keep": {"unrecoverable": "verify"}}, JIB, evidence=known)
+    assert verdict(plan, "e1")[2].endswith("no rule keeps it: r.io has it")
+
+
+def test_one_reason_for_many_tags_is_said_once():
+    many = image("a1", *(f"app:{n}" for n in range(10, 30)))
+    names = "app:10, app:11, app:12, app:13, app:14 and 15 more"
+    reason = f"remove.all_unused selects it, but by creation it is number 1 of app ({names})"
+    assert verdict(planned({"remove": ALL, "keep": {"newest": 1}}, many), "a1") == ("kept", "keep.newest: 1", reason)
+
+
+LABELS = [
+    ("all of several", {"all_labels": ["stage", "ci=yes"]}, ["both:1"]),
+    ("any of several", {"labels": ["stage", "ci=yes"]}, ["both:1", "one:1"]),
+    ("but for one", {"all_unused": True, "exclude_labels": ["ci"]}, ["none:1", "one:1"]),
+]
+
+
+@pytest.mark.parametrize(("remove", "expected"), [row[1:] for row in LABELS], ids=[row[0] for row in LABELS])
+def test_labels_select_and_exclude(remove, expected):
+    parts = (
+        image("a1", "both:1", labels={"stage": "build", "ci": "yes"}),
+        image("a2", "one:1", labels={"stage": "build"}),
+        image("a3", "none:1"),
+    )
+    assert going(planned({"remove": remove}, *parts)) == expected
+
+
+UNKNOWN = [
+    ("a label that keeps", {"remove": ALL, "keep": {"labels": ["keep"]}}, "keep.labels"),
+    ("a label that excludes", {"remove": {**ALL, "exclude_labels": ["keep"]}}, "remove.exclude_labels"),
+    ("an age", {"remove": ALL, "keep": {"younger_than": "1d", "unknown_age": False}}, "keep.unknown_age"),
+    ("a rank", {"remove": ALL, "keep": {"newest": 1, "unknown_age": False}}, "keep.newest: 1"),
+    ("a label that selects", {"remove": {"labels": ["stage"], "all_labels": ["stage"]}}, "none"),
+    ("a date that selects", {"remove": {"before": "app:1.8"}, "keep": {"unknown_age": False}}, "keep.unknown_age"),
+]
+
+
+@pytest.mark.parametrize(("params", "rule"), [row[1:] for row in UNKNOWN], ids=[row[0] for row in UNKNOWN])
+def test_what_is_not_known_of_an_image_keeps_it(params, rule):
+    unknown = image("b1", "build:1", created=None, is_described=False)
+    matched = {"before": frozenset([image_id("b1")])}
+    plan = planned(params, unknown, *APP, matched_by_engine=matched, store=CONTAINERD)
+    assert verdict(plan, "b1")[:2] == ("kept", rule)
+
+
+LISTED = [
+    ("a tag", "app:1", ["other:1"]),
+    ("a tag beside a digest that is elsewhere", f"app:1@{image_id('ff')}", ["other:1"]),
+    ("an ID", image_id("a1"), []),
+    ("a short ID", "a1000000", []),
+    ("a digest of a registry", digest_reference("r.io/x", "d7"), []),
+    ("the digest alone", image_id("d7"), []),
+    ("what is not here", "app:2", ["app:1", digest_reference("app", "d7"), "other:1"]),
+    ("a short ID before all others", "a0f", ["app:1", digest_reference("app", "d7"), "other:1"]),
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(("named", "expected"), [row[1:] for row in LISTED], ids=[row[0] for row in LISTED])
+def test_a_list_of_images_keeps_by_reference_digest_or_id(named, expected, store):
+    part = image("a1", "app:1", "other:1", digest_reference("app", "d7"), digests=(digest_reference("app", "d7"),))
+    keep = {"images": [{"image": named, "reason": "used on web-3"}]}
+    plan = planned({"remove": ALL, "keep": keep}, part, store=store)
+    assert going(plan) == expected
+    if not expected:
+        assert verdict(plan, "a1")[2].startswith("remove.all_unused selects it, but used on web-3")
+
+
+def test_thousands_of_named_images_are_found_at_once():
+    keep = {"images": [{"image": f"r.io/app{n}:1"} for n in range(5000)] + [{"image": "abc123"}] * 5000}
+    started = time.process_time()
+    planned({"remove": ALL, "keep": keep}, *APP)
+    assert time.process_time() - started < 3
+
+
+IDLE = [
+    ("nothing that is idle", {"remove": ALL, "keep": {"patterns": ["app"], "labels": ["stage"]}}, []),
+    (
+        "a pattern that keeps nothing",
+        {"remove": ALL, "keep": {"patterns": ["tool", f"app@{image_id('d2')}"]}},
+        ["keep.patterns: 'tool' matches nothing on this host, and keeps nothing"],
+    ),
+    (
+        "a star that does not go below",
+        {"remove": ALL, "keep": {"patterns": ["r.io/*"]}},
+        [
+            "keep.patterns: 'r.io/*' matches nothing on this host, and keeps nothing: a star does not match a slash,"
+            " as in r.io/team/app:1; r.io/** matches everything below"
+        ],
+    ),
+    (
+        "a star for a registry",
+        {"remove": {"patterns": ["*:1.1?*", "*/app:1"]}},
+        [
+            "remove.patterns: '*/app:1' matches nothing on this host, and selects nothing: a star does not match a slash,"
+            " as in r.io/team/app:1; write one for each part"
+        ],
+    ),
+    (
+        "an expression",
+        {"remove": ALL, "keep": {"patterns": ["^tool.*"], "use_regex": True}},
+        ["keep.patterns: '^tool.*' matches nothing on this host, and keeps nothing"],
+    ),
+    (
+        "a pattern with a star",
+        {"remove": {"patterns": ["tool*"]}},
+        ["remove.patterns: 'tool*' matches nothing on this host, and selects nothing"],
+    ),
+    (
+        "a group",
+        {"remove": ALL, "keep": {"newest": [{"patterns": ["tool"], "count": 1}]}},
+        ["keep.newest[0].patterns: 'tool' matches nothing on this host, and keeps nothing"],
+    ),
+    (
+        "labels",
+        {
+            "remove": {"labels": ["a"], "all_labels": ["b", "stage"], "exclude_labels": ["c"]},
+            "keep": {"labels": ["d=e"]},
+        },
+        [
+            "keep.labels: no image on this host has the label 'd=e', and it keeps nothing",
+            "remove.exclude_labels: no image on this host has the label 'c', and it excludes nothing",
+            "remove.labels: no image on this host has the label 'a', and it selects nothing",
+            "remove.all_labels: no image on this host has the label 'b', and it selects nothing",
+        ],
+    ),
+    (
+        "images that are all elsewhere",
+        {"remove": ALL, "keep": {"images": [{"image": "x:1"}, {"image": "y:1"}]}},
+        ["keep.images: none of these is on this host: x:1, y:1"],
+    ),
+    ("images of which one is here", {"remove": ALL, "keep": {"images": [{"image": "x:1"}, {"image": "jib:1"}]}}, []),
+]
+
+
+@pytest.mark.parametrize(("params", "expected"), [row[1:] for row in IDLE], ids=[row[0] for row in IDLE])
+def test_a_rule_that_matches_nothing_is_named(params, expected):
+    below = image("b7", "r.io/team/app:1")
+    assert list(planned(params, *HOST, below).idle) == expected
+
+
+def test_a_host_without_images_has_no_idle_rules():
+    host = plan_policy(snapshot(), Policy.parse({"remove": ALL, "keep": {"patterns": ["x"]}}), evidence())
+    assert host.idle == ()
+
+
+RUNS = [
+    ("one image a run", 1, ["app:1.8"], 3),
+    ("all in one run", 9, ["app:1.10", "app:1.11", "app:1.8", "app:1.9"], 0),
+]
+
+
+@pytest.mark.parametrize(("most", "expected", "left"), [row[1:] for row in RUNS], ids=[row[0] for row in RUNS])
+def test_a_run_removes_so_many_images_and_leaves_the_rest(most, expected, left):
+    plan = planned({"remove": ALL, "target": {"images_per_run": most}}, *APP)
+    assert (going(plan), plan.left, plan.goal) == (expected, left, None)
+    rule = "target.images_per_run: 1"
+    assert most > 1 or verdict(plan, "ab")[1:] == (
+        rule,
+        "remove.all_unused selects it, but it is left for the next run",
+    )
+
+
+def test_the_parents_of_an_image_count_for_a_run():
+    parts = (image("a1", "app:1", created=aged(90)), BASE, STEP, CHILD)
+    params = {"remove": {"patterns": ["app", "child"]}, "target": {"images_per_run": 2}}
+    plan = planned(params, *parts)
+    assert (going(plan), plan.left) == (["app:1"], 1)
+    first = planned({"remove": {"patterns": ["child"]}, "target": {"images_per_run": 1}}, *parts)
+    assert [digits(i) for i in result_of(first)["deleted"]] == ["3", "2"]
+
+
+def test_a_name_that_another_keeps_may_go_with_a_limit_of_images_only():
+    both = image("a1", "app:1", "tool:1")
+    params = {"remove": {"patterns": ["tool"]}, "target": {"images_per_run": 1}}
+    plan = planned(params, both, image("a2"))
+    assert going(plan) == ["tool:1"]
+
+
+def test_what_is_kept_is_not_left_for_the_next_run():
+    params = {"remove": ALL, "keep": {"patterns": ["app:1.11"]}, "target": {"images_per_run": 2}}
+    assert planned(params, *APP).left == 1
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_what_a_policy_makes_dangling_goes_in_the_same_run(store):
+    parts = (image("a1", "base:1", created=aged(90)), image("a2", "app:1", parent="a1", created=aged(20)))
+    params = {"remove": {"dangling": True, "patterns": ["*:1"]}}
+    plan = planned(params, *parts, store=store)
+    assert {digits(i) for i in result_of(plan)["deleted"]} == {"a1", "a2"}
+
+
+def test_a_dangling_image_in_use_stays_and_says_so():
+    plan = planned({"remove": {"dangling": True}}, PINNED, container("c", of="d2", image=PIN))
+    assert verdict(plan, "d2")[:2] == ("kept", "in use")
+
+
 #: Parents: the base has a child of two steps, of which the first is hidden.
 BASE = image("1", "base:1", created=aged(30), size=100, shared_size=0)
 STEP = image("2", parent="1", created=aged(20), size=110, labels={"keep": ""})
@@ -522,6 +818,31 @@ TARGETS = [
         {"disk_used_above": 85, "disk_used_below": 80},
         {"file_system": DISK._replace(used=90, free=10)},
         ["app:1.8", "app:1.9"],
+    ),
+    (
+        "a disk with too little that is free",
+        {"disk_free_below": "12B", "disk_free_above": "25B"},
+        {"file_system": DISK._replace(used=90, free=10)},
+        ["app:1.8", "app:1.9"],
+    ),
+    (
+        "a disk with enough that is free",
+        {"disk_free_below": "10B", "disk_free_above": "25B"},
+        {"file_system": DISK._replace(used=90, free=10)},
+        [],
+    ),
+    (
+        "a share of the disk",
+        {"total_size": "3%"},
+        {"images_size": 38, "file_system": DISK},
+        ["app:1.8"],
+    ),
+    ("a share of a disk that is not here", {"total_size": "3%"}, {"images_size": 38}, []),
+    (
+        "a disk that may be the wrong one",
+        {"disk_used_above": 1},
+        {"file_system": DISK._replace(doubt="it may be any")},
+        [],
     ),
     ("a disk that is full enough to stay", {"disk_used_above": 95, "disk_used_below": 10}, {"file_system": DISK}, []),
     ("a disk that is not here", {"disk_used_above": 0}, {}, []),

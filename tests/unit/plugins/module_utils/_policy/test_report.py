@@ -78,6 +78,70 @@ MET = [
 ]
 
 
+MET += [
+    (
+        "enough is free",
+        {"disk_free_below": "50B", "disk_free_above": "200B"},
+        Measured(None, DISK),
+        Measured(None, DISK),
+        True,
+        "the target is met",
+    ),
+    (
+        "too little is free",
+        {"disk_free_below": "150B", "disk_free_above": "30%"},
+        Measured(None, DISK),
+        Measured(None, DISK),
+        False,
+        "the target is not met: disk_free_above is 30%, and 100 B of /data are free",
+    ),
+    (
+        "what is free cannot be measured",
+        {"disk_free_below": "50%", "disk_path": "/nowhere"},
+        Measured(),
+        Measured(),
+        False,
+        "the target is not met: disk_free_below cannot be measured, because /nowhere cannot be read",
+    ),
+    (
+        "the disk may be the wrong one",
+        {"disk_used_above": 99},
+        Measured(None, DISK._replace(doubt="there is no permission to look")),
+        Measured(None, DISK),
+        False,
+        "the target is not met: disk_used_above cannot be measured, because there is no permission to look",
+    ),
+    (
+        "a share of a disk that is elsewhere",
+        {"total_size": "50%"},
+        Measured(100),
+        Measured(40),
+        False,
+        "the target is not met: total_size is 50%, and the file system cannot be measured, because the Engine's data is not"
+        " on this machine (disk_path names its directory)",
+    ),
+    ("a share of the disk", {"total_size": "5%"}, Measured(100, DISK), Measured(40, DISK), True, "the target is met"),
+    (
+        "only so many images a run",
+        {"images_per_run": 1},
+        Measured(),
+        Measured(),
+        True,
+        "1 more image is left for the next run, because images_per_run is 1",
+    ),
+    ("so many images a run and no more", {"images_per_run": 2}, Measured(), Measured(), True, "the target is met"),
+    (
+        "a size that one run does not meet",
+        {"total_size": "30B", "images_per_run": 1},
+        Measured(100),
+        Measured(40),
+        False,
+        "the target is not met: total_size is 30B, and the images have 40 B"
+        " (1 more image is left for the next run, because images_per_run is 1)",
+    ),
+]
+
+
 def ids(rows):
     return [row[0] for row in rows]
 

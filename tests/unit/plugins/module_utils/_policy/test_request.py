@@ -13,12 +13,16 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._patterns impor
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     Guard,
     Keep,
+    NamedImage,
     Newest,
     Policy,
     Target,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
 ALL = {"all_unused": True}
+#: 2023-11-14
+NOW = 1_700_000_000.0
 
 ERRORS = [
     ("nothing is selected", {}, "remove: nothing selects an image"),
@@ -91,6 +95,66 @@ ERRORS = [
         {"remove": ALL, "target": {"disk_used_above": 70, "disk_used_below": 80}},
         "target.disk_used_below: 80 is more than disk_used_above: 70",
     ),
+    ("a rank of nothing", {"remove": ALL, "keep": {"newest_by": "version"}}, "keep.newest_by: needs keep.newest"),
+    ("the age of nothing", {"remove": ALL, "keep": {"age_by": "used"}}, "keep.age_by: needs keep.younger_than"),
+    (
+        "a date in the future",
+        {"remove": ALL, "keep": {"younger_than": "2030-01-01Z"}},
+        "keep.younger_than: 2030-01-01Z is in the future and keeps nothing",
+    ),
+    ("no age at all", {"remove": ALL, "keep": {"younger_than": "0h"}}, "keep.younger_than: 0h keeps nothing"),
+    ("the newest none", {"remove": ALL, "keep": {"newest": 0}}, "keep.newest: 0 keeps nothing"),
+    ("nothing to keep", {"remove": ALL, "keep": {}}, "keep: nothing is kept; leave the option out if that is meant"),
+    ("a rule that is off", {"remove": ALL, "keep": {"digests": False}}, "keep: nothing is kept"),
+    ("an age that nothing compares", {"remove": ALL, "keep": {"unknown_age": False}}, "keep: nothing is kept"),
+    ("no group", {"remove": ALL, "keep": {"newest": []}}, "keep.newest: an empty list keeps nothing"),
+    ("a group that is none", {"remove": ALL, "keep": {"newest": [3]}}, "keep.newest[0]: 3 is not a group"),
+    (
+        "a group without a count",
+        {"remove": ALL, "keep": {"newest": [{"patterns": ["a"]}]}},
+        "keep.newest[0]: a group needs patterns and count",
+    ),
+    (
+        "a group of none",
+        {"remove": ALL, "keep": {"newest": [{"patterns": ["a"], "count": 0}]}},
+        "keep.newest[0].count: 0 keeps nothing",
+    ),
+    (
+        "a group of what is no boolean",
+        {"remove": ALL, "keep": {"newest": [{"patterns": ["a"], "count": 1, "use_regex": "maybe"}]}},
+        "keep.newest[0].use_regex: 'maybe' is not a boolean",
+    ),
+    (
+        "an image that is none",
+        {"remove": ALL, "keep": {"images": [{"name": "app:1"}]}},
+        "keep.images: {'name': 'app:1'} is not an image",
+    ),
+    ("an image that cannot be", {"remove": ALL, "keep": {"images": [{"image": "App"}]}}, "keep.images: 'App' is not a"),
+    ("a label turned round", {"remove": ALL, "keep": {"labels": ["keep!=1"]}}, "keep.labels: 'keep!=1' is not a label"),
+    ("a label without its value", {"remove": {"labels": ["a="]}}, "remove.labels: 'a=' has no value"),
+    ("only what is excluded", {"remove": {"exclude_labels": ["keep"]}}, "remove: nothing selects an image"),
+    (
+        "no label to exclude",
+        {"remove": {**ALL, "exclude_labels": []}},
+        "remove.exclude_labels: an empty list excludes nothing",
+    ),
+    ("a size without a unit", {"remove": ALL, "target": {"total_size": 20}}, "target.total_size: '20' has no unit"),
+    (
+        "a stop below the start, of what is free",
+        {"remove": ALL, "target": {"disk_free_below": "10GB", "disk_free_above": "5GB"}},
+        "target.disk_free_above: 5GB is less than disk_free_below: 10GB",
+    ),
+    (
+        "the same in percent",
+        {"remove": ALL, "target": {"disk_free_below": "10%", "disk_free_above": "5%"}},
+        "target.disk_free_above: 5% is less than disk_free_below: 10%",
+    ),
+    ("no image a run", {"remove": ALL, "target": {"images_per_run": 0}}, "target.images_per_run: 0 removes nothing"),
+    (
+        "a path that nothing measures",
+        {"remove": ALL, "target": {"total_size": "1GB", "disk_path": "/data"}},
+        "target.disk_path: no limit asks for a file system",
+    ),
     ("an unknown guard", {"remove": ALL, "guard": {"max": 1}}, "guard: unknown option 'max'"),
     ("a negative guard", {"remove": ALL, "guard": {"max_images": -5}}, "guard.max_images: -5 is not a whole number"),
     ("no percentage", {"remove": ALL, "guard": {"max_percent": 130}}, "guard.max_percent: 130 is not a percentage"),
@@ -109,7 +173,7 @@ def ids(rows):
 @pytest.mark.parametrize(("params", "message"), [row[1:] for row in ERRORS], ids=ids(ERRORS))
 def test_what_cannot_be_meant_is_refused_with_the_options_path(params, message):
     with pytest.raises(InvalidRequest, match=re.escape(message)):
-        Policy.parse(params)
+        Policy.parse(params, NOW)
 
 
 @pytest.mark.parametrize(("raw", "expected"), THRESHOLDS)
@@ -160,3 +224,61 @@ NEEDS = [
 def test_a_policy_needs_to_know(params, needs):
     policy = Policy.parse({"remove": ALL, **params})
     assert (policy.needs_use, policy.needs_tag_times, policy.needs_registries) == needs
+
+
+FREE = [
+    ({"disk_free_below": "10GB", "disk_free_above": "20GB"}, ("10GB", "20GB")),
+    ({"disk_free_below": "10GB"}, ("10GB", "10GB")),
+    ({"disk_free_above": "20%"}, ("20%", "20%")),
+    ({"disk_free_below": "10GB", "disk_free_above": "5%"}, ("10GB", "5%")),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected"), FREE)
+def test_one_limit_of_what_is_free_is_both(raw, expected):
+    target = Target.parse(raw)
+    assert (target.disk_free_below.text, target.disk_free_above.text) == expected
+
+
+def test_an_age_may_be_the_only_rule_where_ages_are_compared():
+    assert not Policy.parse({"remove": {"before": "a:1"}, "keep": {"unknown_age": False}}).keep.unknown_age
+
+
+def test_a_list_of_images_may_be_empty_for_other_hosts_made_it():
+    assert Policy.parse({"remove": ALL, "keep": {"images": []}}).keep == Keep()
+
+
+COUNTS = [("a number", 3), ("a template's string", " 3 ")]
+
+
+@pytest.mark.parametrize("count", [row[1] for row in COUNTS], ids=ids(COUNTS))
+def test_a_count_may_come_from_a_template(count):
+    assert Policy.parse({"remove": ALL, "keep": {"newest": count}}).keep.newest == (Newest(3),)
+
+
+def test_groups_have_a_rank_and_a_kind_of_pattern_of_their_own():
+    groups = [
+        {"patterns": "app:v*", "count": 3, "newest_by": "version", "use_regex": "no"},
+        {"patterns": ["^app:(?P<branch>.+)-[0-9]+$"], "count": "1", "use_regex": True},
+    ]
+    first, second = Policy.parse({"remove": ALL, "keep": {"newest": groups, "newest_by": "tagged"}}).keep.newest
+    assert (first.by, first.detail, second.by) == ("version", "3 of app:v*", "tagged")
+    assert second.values_of(Reference.parse("app:dev-7")) == [(("branch", "dev"),)]
+    assert first.values_of(Reference.parse("app:v1")) == [()]
+    assert first.values_of(Reference.parse("app:dev-7")) == []
+
+
+NAMED = [
+    ("a reference", "app:1", "docker.io/library/app:1", None),
+    ("a digest", f"app@sha256:{'a' * 64}", f"docker.io/library/app@sha256:{'a' * 64}", "a" * 64),
+    ("an ID", f"sha256:{'a' * 64}", None, "a" * 64),
+    ("an ID without its algorithm", "a" * 64, None, "a" * 64),
+    ("a short ID with its algorithm", "sha256:abc123", None, "abc123"),
+    ("what may be a name or an ID", "cafe", "docker.io/library/cafe:latest", "cafe"),
+]
+
+
+@pytest.mark.parametrize(("text", "reference", "digits"), [row[1:] for row in NAMED], ids=ids(NAMED))
+def test_an_image_is_named_by_a_reference_a_digest_or_an_id(text, reference, digits):
+    named = NamedImage.parse(text)
+    assert (named.reference and named.reference.full, named.digits) == (reference, digits)
