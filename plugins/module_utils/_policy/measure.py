@@ -11,7 +11,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem, read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import (
+    FileSystem,
+    read_file_system,
+    without_doubt,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
@@ -52,7 +56,7 @@ class Measured:
 def gather(
     engine: Engine, snapshot: Snapshot, policy: Policy, measured: Measured, record: UsageRecord, now: float
 ) -> Evidence:
-    """Everything that the policy's rules judge by.
+    """Everything that the policy's rules judge by. Raises :class:`InvalidRequest` where it is doubtful what a disk target measures.
 
     Times cost one request for each image or container, and registries one for each candidate, and only where a rule
     asks for them.
@@ -65,7 +69,7 @@ def gather(
         tagged=tagged,
         used=last_used(snapshot, tagged, seen) if policy.needs_use else {},
         images_size=measured.images_size,
-        file_system=measured.file_system,
+        file_system=without_doubt(measured.file_system),
         record=seen,
     )
     if not policy.needs_registries:
