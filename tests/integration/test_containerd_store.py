@@ -47,7 +47,7 @@ def test_a_target_of_four_megabytes_takes_one_of_six_images_of_five(fresh_engine
         created = f"2024-01-0{number + 1}T00:00:00Z"
         state.load_image(client, f"app:{number}", layers=layers, created=created)
     total = layers_size(fresh_engine.connect(api_version="1.44"), True)
-    target = {"total_size": str(total - 4_000_000)}
+    target = {"total_size": f"{total - 4_000_000}B"}
     result = check_and_run(fresh_engine, tmp_path / "usage.json", remove={"all_unused": True}, target=target)
     assert result["untagged"] == ["app:0"]
     assert not result["space_exact"]
