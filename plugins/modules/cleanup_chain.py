@@ -8,13 +8,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: cleanup_chain
-short_description: Remove containers, images and what a policy selects from a Docker Engine, in one go
+short_description: Remove containers, images and build cache from a Docker Engine in one go
 version_added: 1.0.0
 author:
   - imagewarden contributors (@imagewarden)
 description:
-  - Runs M(imagewarden.docker.container_remove), M(imagewarden.docker.image_remove) and
-    M(imagewarden.docker.image_prune_policy) in this order in one module start, by the same code.
+  - Runs M(imagewarden.docker.container_remove), M(imagewarden.docker.image_remove), M(imagewarden.docker.image_prune_policy) and
+    M(imagewarden.docker.build_cache_prune) in this order in one module start, by the same code.
   - The Engine is read once, and again only after a stage that changed something. In check mode every stage is planned on
     what the earlier stages would leave, so that the whole chain is predicted exactly.
   - The options of all stages are checked before the first request is sent.
@@ -38,6 +38,11 @@ options:
   policy:
     description:
       - Which images to prune, as options of M(imagewarden.docker.image_prune_policy).
+    type: dict
+    default: {}
+  build_cache:
+    description:
+      - Which records of the build cache to remove, as options of M(imagewarden.docker.build_cache_prune).
     type: dict
     default: {}
   totals:
@@ -75,6 +80,7 @@ seealso:
   - module: imagewarden.docker.container_remove
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.image_prune_policy
+  - module: imagewarden.docker.build_cache_prune
 """
 
 EXAMPLES = r"""
@@ -97,6 +103,17 @@ EXAMPLES = r"""
 - name: Show what was done
   ansible.builtin.debug:
     var: cleanup.summary
+
+- name: Prune dangling images, and what was not used for a week of the build cache
+  imagewarden.docker.cleanup_chain:
+    policy:
+      remove:
+        dangling: true
+    build_cache:
+      remove:
+        unused: true
+      keep:
+        younger_than: 7d
 
 - name: Prune dangling images only, and do not ask for the disk usage
   imagewarden.docker.cleanup_chain:
@@ -124,6 +141,10 @@ stages:
       sample: {changed: true, untagged: ["redis:7"]}
     policy:
       description: What M(imagewarden.docker.image_prune_policy) returns.
+      type: dict
+      sample:
+    build_cache:
+      description: What M(imagewarden.docker.build_cache_prune) returns.
       type: dict
       sample:
 before:

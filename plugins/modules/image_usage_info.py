@@ -53,6 +53,11 @@ options:
       - On any other Engine, this is a warning.
     type: bool
     default: false
+  build_cache:
+    description:
+      - Return the records of the build cache in RV(build_cache), too.
+    type: bool
+    default: false
   usage_file:
     description:
       - The usage record that M(imagewarden.docker.image_prune_policy) keeps on the managed host. Uses that it knows of count for
@@ -60,6 +65,7 @@ options:
     type: path
     default: /var/lib/imagewarden/usage.json
 seealso:
+  - module: imagewarden.docker.build_cache_prune
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.image_prune_policy
   - module: imagewarden.docker.container_remove
@@ -240,6 +246,24 @@ totals:
     containers: {count: 9, active: 5, size: 1048576, reclaimable: 4096}
     volumes: {count: 3, active: 2, size: 536870912, reclaimable: 0}
     build_cache: {count: 0, active: 0, size: 0, reclaimable: 0}
+build_cache:
+  description:
+    - The records of the Engine's build cache, the largest first, with the keys of RV(imagewarden.docker.build_cache_prune#module:records)
+      that are not about what becomes of them.
+  returned: success, with O(build_cache=true)
+  type: list
+  elements: dict
+  sample:
+    - id: kabii3fs09ohxjy8fcwv2glh2
+      type: regular
+      description: "[stage-0 2/4] COPY package.json /app/"
+      size: 36995
+      shared: false
+      in_use: false
+      parents: [v74wb5llqgl2v8b5t3l8ld8wz]
+      created: "2026-03-14T09:26:53Z"
+      last_used: "2026-03-15T18:02:11Z"
+      usage_count: 3
 file_system:
   description:
     - The file system that holds the Engine's images, as C(df) counts it. C(percent) is how full it is.
@@ -261,7 +285,9 @@ file_system:
     reason: the data root of the Engine (DockerRootDir)
     doubt: ""
 notices:
-  description: What a cleaner should know. The same strings are shown as warnings of the task.
+  description:
+    - What a cleaner should know. The same strings are shown as warnings of the task, except that the build cache has the most to
+      reclaim.
   returned: success
   type: list
   elements: str
@@ -298,7 +324,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read imp
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
     NO_MANAGER,
     Moments,
+    cache_notices,
     notices,
+    records_report,
     services_report,
     usage_report,
 )
@@ -308,6 +336,7 @@ OPTIONS = {
     "inspect": {"type": "bool", "default": True},
     "in_use": {"type": "bool", "default": False},
     "services": {"type": "bool", "default": False},
+    "build_cache": {"type": "bool", "default": False},
     "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
 }
 
@@ -329,7 +358,10 @@ def main() -> None:
             services = engine.services()
             usage["services"] = services_report(services)
             told += [NO_MANAGER] if services is None else []
-        finish(module, Report({**usage, "notices": told, "check_mode": module.check_mode}, told))
+        if module.params["build_cache"]:
+            usage["build_cache"] = records_report(engine.build_cache())
+        hints = told + cache_notices(disk_usage)
+        finish(module, Report({**usage, "notices": hints, "check_mode": module.check_mode}, told))
 
 
 if __name__ == "__main__":

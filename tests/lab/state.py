@@ -152,11 +152,15 @@ def buildkit(
     reference: str | None = None,
     *,
     files: t.Mapping[str, bytes] | None = None,
+    cache: bool = False,
 ) -> str:
-    """Build with BuildKit, whose cache then holds the image's layers. `FROM` scratch or a local image."""
+    """Build with BuildKit, whose cache then holds the image's layers. `FROM` scratch or a local image.
+
+    With `cache`, steps that an earlier build took are taken from there.
+    """
     # Docker 26 with the containerd store cannot read a context that comes with the request: it gets an address.
     with serve_once(_context(dockerfile, files)) as address:
-        query = {"version": "2", "remote": address, "networkmode": "none", "nocache": "1", "rm": "1"}
+        query = {"version": "2", "remote": address, "networkmode": "none", "nocache": str(int(not cache)), "rm": "1"}
         if reference:
             query["t"] = reference
         response = client._post(client._url("/build"), params=query, stream=True, timeout=300)

@@ -89,16 +89,7 @@ def _records(
     ordered = [*deleted, *sorted(key for key in by_id if key not in gone)]
     return [
         {
-            "id": key,
-            "type": by_id[key].type,
-            "description": by_id[key].description,
-            "size": by_id[key].size,
-            "shared": by_id[key].shared,
-            "in_use": by_id[key].in_use,
-            "parents": list(by_id[key].parents),
-            "created": format_time(by_id[key].created),
-            "last_used": format_time(by_id[key].last_used),
-            "usage_count": by_id[key].usage_count,
+            **record_facts(by_id[key]),
             "action": verdicts[key].action,
             "reason": verdicts[key].reason,
             "rule": str(verdicts[key].rule),
@@ -106,6 +97,22 @@ def _records(
         for key in ordered
         if details == "all" or verdicts[key].action != KEPT
     ]
+
+
+def record_facts(record: CacheRecord) -> dict[str, t.Any]:
+    """A record as results list it."""
+    return {
+        "id": record.id,
+        "type": record.type,
+        "description": record.description,
+        "size": record.size,
+        "shared": record.shared,
+        "in_use": record.in_use,
+        "parents": list(record.parents),
+        "created": format_time(record.created),
+        "last_used": format_time(record.last_used),
+        "usage_count": record.usage_count,
+    }
 
 
 def _age_limit(keep: Keep, now: float) -> dict[str, t.Any] | None:

@@ -14,6 +14,8 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.options import OPTIONS as BUILD_CACHE
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.stage import Stage as BuildCacheStage
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.options import OPTIONS as CONTAINERS
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.stage import Stage as ContainerStage
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
@@ -30,6 +32,7 @@ STAGES: dict[str, tuple[dict[str, t.Any], Callable[[Mapping[str, t.Any]], t.Any]
     "containers": (CONTAINERS, ContainerStage.parse),
     "images": (IMAGES, ImageStage.parse),
     "policy": (POLICY, PolicyStage.parse),
+    "build_cache": (BUILD_CACHE, BuildCacheStage.parse),
 }
 
 OPTIONS: dict[str, t.Any] = {

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.report import record_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
     container_facts,
@@ -34,7 +35,7 @@ if t.TYPE_CHECKING:
         EngineFacts,
         Snapshot,
     )
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, Service
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, DiskUsage, Service
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 
 #: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
@@ -107,6 +108,25 @@ def _names_of(containers: Iterable[Container]) -> tuple[Reference, ...]:
 def services_report(services: Iterable[Service] | None) -> list[dict[str, t.Any]]:
     """What the services of a Swarm ask for, also those without a task on this host."""
     return [service._asdict() for service in services or ()]
+
+
+def records_report(records: Iterable[CacheRecord]) -> list[dict[str, t.Any]]:
+    """The records of the build cache, the largest first."""
+    return [record_facts(record) for record in sorted(records, key=lambda record: (-record.size, record.id))]
+
+
+def cache_notices(disk_usage: DiskUsage | None) -> list[str]:
+    """That there is more to be had from the build cache than from images and containers together."""
+    if disk_usage is None or disk_usage.build_cache is None:
+        return []
+    cache = disk_usage.build_cache.reclaimable
+    others = [total.reclaimable for total in (disk_usage.images, disk_usage.containers) if total is not None]
+    if cache <= sum(others):
+        return []
+    return [
+        f"the build cache has the most to reclaim: {human_size(cache)}, and images and containers have"
+        f" {human_size(sum(others))} (build_cache_prune removes it)"
+    ]
 
 
 def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: bool = True) -> list[str]:

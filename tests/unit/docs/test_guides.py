@@ -16,10 +16,12 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache import request as build_caches
 from ansible_collections.imagewarden.docker.plugins.module_utils._container import plan as containers
 from ansible_collections.imagewarden.docker.plugins.module_utils._image import request as images
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy import request as policies
 from ansible_collections.imagewarden.docker.plugins.modules import (
+    build_cache_prune,
     container_remove,
     image_prune_policy,
     image_remove,
@@ -32,6 +34,7 @@ YAML_BLOCK = ".. code-block:: yaml"
 
 OPTIONS = {
     # key in a playbook or an inventory: module, what reads its parameters further
+    "imagewarden.docker.build_cache_prune": (build_cache_prune, build_caches.Request.parse),
     "imagewarden.docker.container_remove": (container_remove, containers.Request.parse),
     "imagewarden.docker.image_remove": (image_remove, images.Request.parse),
     "imagewarden.docker.image_prune_policy": (image_prune_policy, policies.Policy.parse),

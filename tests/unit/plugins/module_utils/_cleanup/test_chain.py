@@ -118,6 +118,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         "containers": {"sattes": []},
         "images": {},
         "policy": {"remove": 1},
+        "build_cache": {},
         "totals": True,
         "details": "changes",
         "layers": False,

@@ -12,11 +12,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     GRAPHDRIVER,
     EngineFacts,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, Total
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, DiskUsage, Total
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
     Moments,
+    cache_notices,
     notices,
+    records_report,
     usage_report,
 )
 
@@ -186,3 +188,30 @@ def test_a_doubt_about_the_file_system_is_a_notice():
         snapshot(), DISK._replace(inodes_used=0, inodes_free=100, doubt="containerd may keep them elsewhere")
     )
     assert text.startswith("/var/lib/docker may not be the file system of the Engine's data: containerd may keep")
+
+
+CACHES = [
+    # situation, usage, notices
+    ("nothing is known", None, []),
+    ("the cache is not known", DiskUsage(images=Total(1, 0, 10, 10)), []),
+    ("images have as much", DiskUsage(images=Total(1, 0, 10, 10), build_cache=Total(1, 0, 10, 10)), []),
+    (
+        "the cache has the most",
+        DiskUsage(images=Total(1, 0, 90, 20), containers=Total(1, 0, 5, 5), build_cache=Total(1, 0, 90, 26)),
+        [
+            "the build cache has the most to reclaim: 26 B, and images and containers have 25 B"
+            " (build_cache_prune removes it)"
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("usage", "texts"), [row[1:] for row in CACHES], ids=[row[0] for row in CACHES])
+def test_the_cache_is_named_where_it_has_the_most_to_reclaim(usage, texts):
+    assert cache_notices(usage) == texts
+
+
+def test_the_records_of_the_cache_are_listed_the_largest_first():
+    records = records_report([CacheRecord("a", size=1), CacheRecord("b", "regular", size=2, parents=("a",))])
+    assert [record["id"] for record in records] == ["b", "a"]
+    assert records[0]["parents"] == ["a"]

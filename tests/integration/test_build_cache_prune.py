@@ -1,0 +1,241 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(build_cache_prune) on real Engines: check mode, the run, and both again; what is left is read from the Engine's API."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.integration import build_cache
+from tests.integration.module_run import run_module
+from tests.integration.test_examples import of_module, run_tasks
+from tests.lab import state
+
+pytestmark = pytest.mark.engine
+pytest_plugins = ["tests.lab.fixtures"]
+
+MODULE = "build_cache_prune"
+NOT_COMPARED = ("invocation",)
+
+
+@pytest.fixture(name="client")
+def fixture_client(fresh_engine):
+    return fresh_engine.client
+
+
+@pytest.fixture(name="task")
+def fixture_task(fresh_engine, recording_proxy):
+    """Runs a task four times and returns its result: check mode is the run, sends nothing but reads, and is idempotent."""
+
+    def run(**options):
+        proxy = recording_proxy(fresh_engine)
+        arguments = {"docker_host": proxy.docker_host, "details": "all", **options}
+        before = build_cache.listed(fresh_engine.client)
+        predicted = run_module(MODULE, arguments, check=True)
+        assert not proxy.writes
+        assert build_cache.listed(fresh_engine.client) == before
+        real = run_module(MODULE, arguments)
+        assert _compared(predicted) == _compared(real)
+        after = build_cache.listed(fresh_engine.client)
+        assert set(before) - set(after) == set(real["deleted"])
+        own = sum(before[key]["Size"] for key in real["deleted"] if not before[key]["Shared"])
+        assert real["space_reclaimed"] == own
+        for check in (True, False):
+            again = run_module(MODULE, arguments, check=check)
+            assert (again["changed"], again["deleted"], again["failed"]) == (False, [], real["failed"])
+        return real
+
+    return run
+
+
+def _compared(result):
+    return {key: value for key, value in result.items() if key not in NOT_COMPARED}
+
+
+def kinds(result, action):
+    """The types of records, and of regular ones whether an image shares them."""
+    return sorted("shared" if row["shared"] else row["type"] for row in result["records"] if row["action"] == action)
+
+
+def test_unused_is_what_the_engine_itself_prunes(task, client):
+    build_cache.build(client)
+    result = task(remove={"unused": True})
+    assert build_cache.prune(client, all_records=False)["deleted"] == set()
+    assert kinds(result, "deleted") == ["exec.cachemount", "regular", "regular"]
+    assert kinds(result, "kept") == ["shared"] * 4
+    assert result["summary"].startswith("3 build cache records deleted, ")
+
+
+def test_all_leaves_nothing_and_children_come_first(task, client):
+    build_cache.build(client)
+    records = build_cache.listed(client)
+    result = task(remove={"all": True})
+    order = result["deleted"]
+    assert set(order) == set(records)
+    assert all(order.index(key) < order.index(up) for key in order for up in build_cache.parents(records[key]))
+    assert result["space_exact"]
+
+
+def test_a_parent_of_what_stays_stays(task, client):
+    build_cache.build(client)
+    result = task(remove={"all": True}, keep={"descriptions": ["*cp /a /copied*"]})
+    kept = {row["id"]: row for row in result["records"] if row["action"] == "kept"}
+    [named] = [row for row in kept.values() if row["rule"].startswith("keep.descriptions")]
+    assert named["parents"][0] in kept
+    assert kept[named["parents"][0]]["reason"].startswith(f"its child {named['id']} stays")
+    assert set(kept) == set(build_cache.listed(client))
+
+
+def test_types_and_descriptions_select(task, client):
+    build_cache.build(client)
+    assert kinds(task(remove={"types": ["exec.cachemount"]}), "deleted") == ["exec.cachemount"]
+    deleted = task(remove={"descriptions": ["http url *"]})["records"]
+    assert [row["description"][:9] for row in deleted if row["action"] == "deleted"] == ["http url "]
+
+
+def test_age_keeps(task, client):
+    build_cache.build(client)
+    time.sleep(2)
+    build_cache.build(client, "COPY b /b\n", "built:2")
+    assert task(remove={"all": True}, keep={"younger_than": "1h"})["changed"] is False
+    records = build_cache.listed(client)
+    newest = max(found["LastUsedAt"] for found in records.values())
+    result = task(remove={"all": True}, keep={"younger_than": newest[:19] + "Z"})
+    assert result["changed"]
+    assert all(records[key]["LastUsedAt"][:19] <= newest[:19] for key in result["deleted"])
+    assert build_cache.listed(client)
+
+
+def test_a_target_ends_the_plan(task, client):
+    for number in range(3):
+        build_cache.build(client, f'RUN ["/bin/busybox", "cp", "/bin/busybox", "/{number}"]\n', None)
+    total = run_module(MODULE, {"docker_host": client_host(client), "remove": {"all": True}}, check=True)[
+        "space_reclaimed"
+    ]
+    result = task(remove={"all": True}, target={"total_size": f"{total // 2}B"})
+    assert result["target"]["met"]
+    assert 0 < result["target"]["total_size"]["after"] <= total // 2
+    assert result["target"]["needed"] <= result["space_reclaimed"]
+
+
+def client_host(client):
+    return client.base_url.replace("http+docker://localhost", "unix://" + client._custom_adapter.socket_path)
+
+
+def test_a_guard_refuses_before_anything_is_removed(task, client):
+    build_cache.build(client)
+    result = task(remove={"all": True}, guard={"max_records": 2})
+    assert result["failed"]
+    assert result["msg"] == "7 build cache records would be deleted, but guard.max_records is 2"
+    assert len(build_cache.listed(client)) == 7
+
+
+def test_an_empty_cache_is_nothing_to_do(task):
+    assert task(remove={"all": True})["summary"] == "0 build cache records deleted, 0 B reclaimed, 0 kept"
+
+
+def test_a_mistake_fails_before_any_request(fresh_engine, recording_proxy):
+    proxy = recording_proxy(fresh_engine)
+    result = run_module(
+        MODULE, {"docker_host": proxy.docker_host, "remove": {"descriptions": ["("], "use_regex": True}}
+    )
+    assert result["failed"]
+    assert result["msg"].startswith("remove.descriptions: '(' is not a valid regular expression")
+    assert not proxy.requests
+
+
+def test_a_run_costs_a_constant_number_of_requests_and_one_for_each_batch(fresh_engine, recording_proxy, client):
+    build_cache.build(client)
+    proxy = recording_proxy(fresh_engine)
+    result = run_module(MODULE, {"docker_host": proxy.docker_host, "remove": {"all": True}})
+    assert len(result["deleted"]) == 7
+    assert [method for method, _path in proxy.requests].count("POST") == 1
+    assert len(proxy.requests) <= 6
+
+
+def test_a_build_under_way_keeps_what_it_uses(fresh_engine, client):
+    build_cache.build(client, build_cache.COPY, cache=True)
+    failures = []
+
+    def slowly():
+        try:
+            state.buildkit(
+                client,
+                'FROM base:1\nCOPY a /a\nRUN ["/bin/busybox", "sleep", "3"]\n',
+                "slow:1",
+                files=build_cache.FILES,
+                cache=True,
+            )
+        except Exception as exc:
+            failures.append(exc)
+
+    thread = threading.Thread(target=slowly)
+    thread.start()
+    while not any(found["InUse"] for found in build_cache.listed(client).values()):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    arguments = {"docker_host": fresh_engine.docker_host, "remove": {"all": True}, "details": "all"}
+    result = run_module(MODULE, arguments)
+    left = build_cache.listed(client)
+    thread.join()
+    assert failures == []
+    assert not result["failed"]
+    assert "in use" in {row["rule"] for row in result["records"]}
+    assert not set(result["deleted"]) & set(left)
+
+
+def test_the_examples(fresh_engine, client, tmp_path):
+    build_cache.build(client, build_cache.COPY + build_cache.MOUNT.replace("/mounted", "/root/.npm"))
+    before = build_cache.listed(client)
+    for check in (["--check"], []):
+        assert "failed=0" in run_tasks(fresh_engine, tmp_path, of_module(MODULE), *check)
+    # All of it is young and small, but for the cache mount, which an example names.
+    left = build_cache.listed(client)
+    assert [before[key]["Type"] for key in set(before) - set(left)] == ["exec.cachemount"]
+
+
+# As a stage of the chain
+
+
+def chain(engine, check, **stages):
+    arguments = {"docker_host": engine.docker_host, "totals": False, "details": "all", **stages}
+    return run_module("cleanup_chain", arguments, check=check)
+
+
+def test_the_chain_predicts_what_is_no_longer_shared_when_all_images_are_removed(fresh_engine, client):
+    build_cache.build(client)
+    stages = {"images": {"names": ["built:1", "base:1"]}, "build_cache": {"remove": {"unused": True}}}
+    predicted, real = (chain(fresh_engine, check, **stages) for check in (True, False))
+    assert predicted["stages"]["build_cache"]["deleted"] == real["stages"]["build_cache"]["deleted"]
+    assert len(real["stages"]["build_cache"]["deleted"]) == 7
+    assert build_cache.listed(client) == {}
+    assert "7 build cache records deleted" in real["summary"]
+
+
+def test_the_chain_says_that_it_does_not_know_what_only_some_images_share(fresh_engine, client):
+    build_cache.build(client)
+    stages = {"images": {"names": ["built:1"]}, "build_cache": {"remove": {"unused": True}}}
+    predicted, real = (chain(fresh_engine, check, **stages) for check in (True, False))
+    assert "does not report which images share 4 of the build cache records" in str(predicted["warnings"])
+    assert set(predicted["stages"]["build_cache"]["deleted"]) < set(real["stages"]["build_cache"]["deleted"])
+
+
+def test_a_mistake_in_the_stage_comes_before_the_first_request(fresh_engine):
+    result = chain(fresh_engine, False, build_cache={"remove": {"unusd": True}})
+    assert result["failed"]
+    assert "build_cache: remove.unusd: no such option; did you mean unused?" in result["msg"]
+
+
+def test_image_usage_info_lists_the_records(fresh_engine, client):
+    build_cache.build(client)
+    arguments = {"docker_host": fresh_engine.docker_host}
+    assert "build_cache" not in run_module("image_usage_info", arguments)
+    records = run_module("image_usage_info", {**arguments, "build_cache": True})["build_cache"]
+    assert {record["id"]: record["size"] for record in records} == {
+        key: found["Size"] for key, found in build_cache.listed(client).items()
+    }
