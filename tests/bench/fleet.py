@@ -104,7 +104,7 @@ def main() -> int:
         variables = {
             "image_cleanup_containers": {"states": ["exited"]},
             # Names for the same Engine race: what one of them removes, another may still see held.
-            "image_cleanup_untag": {"names": ["app:1"], "on_conflict": "skip"},
+            "image_cleanup_images": {"names": ["app:1"], "on_conflict": "skip"},
             "image_cleanup_report_dir": str(directory / "reports"),
         }
         common = ("-i", "inventory.json")

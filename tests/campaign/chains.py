@@ -20,6 +20,7 @@ from pathlib import Path
 # Makes the collection importable.
 import conftest  # noqa: F401  pylint: disable=unused-import
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import host_summary
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import STAGE_VARIABLES
 from tests.campaign.harness import Campaign, Case, main, situation
 from tests.campaign.requests import PATTERNS, random_request
 from tests.integration.engine_state import EngineState
@@ -41,10 +42,10 @@ _STATES = ("created", "running", "paused", "exited")
 
 def random_variables(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
     """What the role is asked for; the state only serves to find targets that exist."""
-    untag = {key: value for key, value in random_request(choose, state).items() if key != "layers"}
+    images = {key: value for key, value in random_request(choose, state).items() if key != "layers"}
     return {
         "image_cleanup_containers": _containers(choose, state) if choose.random() < 0.85 else {},
-        "image_cleanup_untag": untag if choose.random() < 0.6 else {},
+        "image_cleanup_images": images if choose.random() < 0.6 else {},
         "image_cleanup_policy": _policy(choose, state) if choose.random() < 0.85 else {},
     }
 
@@ -100,26 +101,10 @@ def _policy(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
 
 
 def chain_in_process(variables: Mapping[str, t.Any], docker_host: str, check: bool) -> dict[str, t.Any]:
-    """What tasks/engine.yml of the role does with these variables, and the summary of it."""
-    docker = {"docker_host": docker_host}
-    results: dict[str, t.Any] = {"docker_host": docker_host}
-    results["before"] = run_module("image_usage_info", {**docker, "totals": False}, check=check)
-    stages = (
-        ("containers", "container_remove", "image_cleanup_containers", ()),
-        ("untag", "image_remove", "image_cleanup_untag", ("containers",)),
-        ("policy", "image_prune_policy", "image_cleanup_policy", ("containers", "untag")),
-    )
-    for stage, module, variable, earlier in stages:
-        if not variables[variable]:
-            results[stage] = {"skipped": True}
-            continue
-        after = {"after": [results[name] for name in earlier]} if earlier else {}
-        results[stage] = run_module(module, {**docker, **variables[variable], **after}, check=check)
-        # Ansible takes them out before a later task can see them.
-        results[stage].pop("warnings", None)
-        if results[stage]["failed"]:
-            break
-    return host_summary([results])
+    """What the task of the role does with these variables, and the summary of it."""
+    stages = {stage: variables[variable] for stage, variable in STAGE_VARIABLES.items() if variable in variables}
+    arguments = {"docker_host": docker_host, "totals": False, **stages}
+    return host_summary([{**run_module("cleanup_chain", arguments, check=check), "docker_host": docker_host}], check)
 
 
 def _by_playbook(hosts: dict[str, dict[str, t.Any]], directory: Path) -> Summaries:

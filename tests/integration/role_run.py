@@ -62,6 +62,13 @@ class PlaybookRun(t.NamedTuple):
     reports: dict[str, dict[str, t.Any]]
 
     @property
+    def table(self) -> list[str]:
+        """What the playbooks print at the end: from the titles to the result of the task."""
+        lines = self.output.splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith("host ") and "status" in line)
+        return [line for line in lines[first : _recap(lines)] if not line.startswith("ok: ")]
+
+    @property
     def last_lines(self) -> str:
         return "\n".join(self.output.splitlines()[-60:])
 
@@ -116,7 +123,15 @@ def _run(directory: Path, reports: Path, *arguments: str) -> PlaybookRun:
         timeout=1800,
         check=False,
     )
-    return PlaybookRun(ended.returncode, ended.stdout + ended.stderr, _reports(reports))
+    output = ended.stdout + ended.stderr
+    # What is deprecated in this ansible-core is an error in a later one.
+    if "DEPRECATION WARNING" in output:
+        raise AssertionError(output)
+    return PlaybookRun(ended.returncode, output, _reports(reports))
+
+
+def _recap(lines: list[str]) -> int:
+    return next(number for number, line in enumerate(lines) if line.startswith("PLAY RECAP"))
 
 
 def _reports(directory: Path) -> dict[str, dict[str, t.Any]]:
@@ -147,7 +162,7 @@ def stage_differences(foretold: dict[str, t.Any], real: dict[str, t.Any]) -> lis
     """Where check mode and the real run of the role differ, stage by stage and Engine by Engine."""
     found = []
     for number, (before, after) in enumerate(zip(foretold["engines"], real["engines"], strict=True)):
-        for stage in ("containers", "untag", "policy"):
+        for stage in ("containers", "images", "policy", "build_cache"):
             told, done = _stage(before, stage), _stage(after, stage)
             found += [
                 f"Engine {number}, {stage}: {key}: foretold {told.get(key)!r}, was {done.get(key)!r}"

@@ -139,7 +139,7 @@ def test_check_mode_is_the_run(options, left, left_tags, failing, fresh_engine, 
     arguments = {**with_usage_file(options, tmp_path), "docker_host": proxy.docker_host}
     predicted = run_module("cleanup_chain", arguments, check=True)
     assert not proxy.writes
-    assert run_module("cleanup_chain", arguments, check=True)["stages"] == predicted["stages"]
+    assert promised(run_module("cleanup_chain", arguments, check=True)) == promised(predicted)
     real = run_module("cleanup_chain", arguments)
     assert promised(real) == promised(predicted)
     assert [name for name, stage in real["stages"].items() if stage and stage.get("failed")] == failing

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The C(EXAMPLES) of C(cleanup_chain), C(container_remove), C(image_usage_info) and the filters, in playbooks, as they are written.
+"""The C(EXAMPLES) of C(cleanup_chain), C(container_remove) and C(image_usage_info) in playbooks, as they are written.
 
 Those of the modules that remove images need a state each, and are in these modules' own tests.
 """
@@ -15,7 +15,6 @@ import json
 import pytest
 import yaml
 
-from tests.integration.ansible_run import CHECKOUT
 from tests.integration.module_run import MODULES
 from tests.integration.role_run import run_playbook
 from tests.lab import state
@@ -28,10 +27,6 @@ ENDS_AT_SIGINT = ("/bin/busybox", "sh", "-c", "trap exit INT; while :; do /bin/b
 
 def of_module(name):
     return yaml.safe_load(importlib.import_module(f"{MODULES}.{name}").EXAMPLES)
-
-
-def of_filter(name):
-    return yaml.safe_load(yaml.safe_load((CHECKOUT / "plugins" / "filter" / f"{name}.yml").read_text())["EXAMPLES"])
 
 
 def run_tasks(engine, directory, tasks, *arguments):
@@ -85,27 +80,14 @@ def test_the_examples_of_container_remove(fresh_engine, tmp_path):
     assert images(fresh_engine) == ["app", "attic/legacy-app"]
 
 
-def test_the_examples_of_image_usage_info_and_the_filters(fresh_engine, tmp_path):
+def test_the_examples_of_image_usage_info(fresh_engine, tmp_path):
     client = fresh_engine.client
     state.import_image(client, "app:1")
     state.container(client, "app:1", "exited", name="old")
     state.import_image(client, "unused:1")
-    remove = {"name": "Remove", "imagewarden.docker.container_remove": {"states": ["exited"]}, "register": "containers"}
-    policy = {"remove": {"dangling": True}, "keep": {"younger_than": "7d"}}
-    prune = {
-        "name": "Prune",
-        "imagewarden.docker.image_prune_policy": {**policy, "usage_file": str(tmp_path / "usage.json")},
-        "register": "policy",
-    }
-    tell = {"name": "Tell", "ansible.builtin.debug": {"var": "summary.summary"}}
-    tasks = [*of_module("image_usage_info"), remove, prune, *of_filter("cleanup_summary"), tell]
-    fact = {"name": "Note", "ansible.builtin.set_fact": {"image_cleanup_summary": "{{ summary }}", "policy": policy}}
-    tasks += [fact, *of_filter("cleanup_option_errors"), *of_filter("cleanup_fleet_report")]
-    printed = run_tasks(fresh_engine, tmp_path, [*tasks, *of_filter("cleanup_fleet_lines")])
+    printed = run_tasks(fresh_engine, tmp_path, of_module("image_usage_info"))
     assert '"unused:1"' in printed
     assert '"app:1"' not in printed.partition("TASK [Only list")[0].partition("five largest")[2]
-    assert '"summary.summary": "1 container removed' in printed
-    assert "host   1 container removed" in printed
 
 
 def test_the_examples_of_cleanup_chain(fresh_engine, tmp_path):

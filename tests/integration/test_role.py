@@ -114,7 +114,7 @@ def container_with_work(client):
 
 ALL_OF_REDIS = {
     "image_cleanup_containers": {"images": ["redis:7"], "states": EVERY_STATE, "stop_timeout": 0},
-    "image_cleanup_untag": {"names": ["redis:7"]},
+    "image_cleanup_images": {"names": ["redis:7"]},
     "image_cleanup_policy": {},
 }
 
@@ -153,7 +153,7 @@ ROWS = [
         container_with_work,
         {
             "image_cleanup_containers": {"names": ["Work"], "commit_to": "attic"},
-            "image_cleanup_untag": {"names": ["app:1"]},
+            "image_cleanup_images": {"names": ["app:1"]},
             "image_cleanup_policy": {},
         },
         [],
@@ -223,7 +223,8 @@ def test_several_engines_of_one_host(engines, tmp_path):
     assert run.code == 2
     (told,) = run.reports["report"]["hosts"]
     assert told["status"] == "failed"
-    assert f"unix://{tmp_path}/nothing.sock: there is no Engine" in told["message"]
+    assert f"there is no Engine at unix://{tmp_path}/nothing.sock" in told["message"]
+    assert told["message"].count("nothing.sock") == 1
     assert [engine["failed"] for engine in told["engines"]] == [True, *(False for _engine in engines)]
     for engine in engines:
         assert (containers(engine), references(engine)) == ([], ["kept:1"])
@@ -244,8 +245,10 @@ def test_an_audit_changes_nothing(engines, tmp_path):
     assert (report["mode"], report["total"]["changed"]) == ("audit", len(engines))
     assert report["total"]["containers_removed"] == 2 * len(engines)
     assert report["total"]["images_deleted"] == len(engines)
-    assert all(host["check_mode"] and host["summary"].startswith("would be: ") for host in report["hosts"])
-    assert "host (" in run.output or "hosts (" in run.output
+    assert all(host["check_mode"] and host["summary"].startswith("would ") for host in report["hosts"])
+    assert "The largest images that would be deleted:" in run.output
+    assert run.output.count("redis:7") >= len(engines)
+    assert all(len(line) <= 100 for line in run.table)
 
 
 def test_a_fleet_with_a_host_down_and_an_engine_stopped(engines, tmp_path):
@@ -268,27 +271,10 @@ def test_a_fleet_with_a_host_down_and_an_engine_stopped(engines, tmp_path):
     messages = {host["host"]: host["message"] for host in report["hosts"]}
     assert "Connection refused" in messages["down"]
     assert "there is no Engine" in messages["stopped"]
-    assert "image_cleanup_policy.remov" in messages["mistaken"]
+    assert "image_cleanup_policy: remov: no such option; did you mean remove?" in messages["mistaken"]
     for name in ("down", "stopped", "mistaken"):
         assert messages[name] in run.output
     assert all(containers(engine) == [] for engine in engines)
-
-
-def test_a_host_that_is_lost_half_way_tells_what_was_done(engines, tmp_path):
-    engine = engines[0]
-    stopped_containers(engine.client)
-    hosts = inventory([engine], tmp_path, **ALL_OF_REDIS)
-    lost = "image_cleanup__containers is defined and image_cleanup__containers.removed is defined"
-    hosts[engine.name].update(
-        ansible_connection=f"{{{{ 'ssh' if {lost} else 'local' }}}}", ansible_host="127.0.0.1", ansible_port=1
-    )
-    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
-    assert run.code == 2, run.last_lines
-    (told,) = run.reports["report"]["hosts"]
-    assert (told["status"], told["containers_removed"], told["references_untagged"]) == ("unreachable", 2, 0)
-    assert "Connection refused" in told["message"]
-    assert run.reports[engine.name]["status"] == "unreachable"
-    assert (containers(engine), references(engine)) == ([], ["kept:1", "redis:7"])
 
 
 def test_a_play_does_not_take_the_summary_of_an_earlier_one(engines, tmp_path):
@@ -304,7 +290,7 @@ def test_a_play_does_not_take_the_summary_of_an_earlier_one(engines, tmp_path):
     assert run.code == 2, run.last_lines
     (told,) = run.reports["report"]["hosts"]
     assert (told["status"], told["containers_removed"]) == ("failed", 0)
-    assert "image_cleanup_policy.remov" in told["message"]
+    assert "image_cleanup_policy: remov: no such option" in told["message"]
     assert len(containers(engine)) == 2
 
 
@@ -317,7 +303,7 @@ def test_a_mistake_in_the_last_stage_is_found_before_the_first(engines, tmp_path
     }
     for engine, part, arguments in (
         (wrong_value, "image_cleanup_policy: keep.younger_than: 'soon'", ()),
-        (text, "image_cleanup_policy: '{}' is no dictionary of options", ("-e", "image_cleanup_policy={}")),
+        (text, "image_cleanup_policy: '{}' is not a dictionary of options", ("-e", "image_cleanup_policy={}")),
     ):
         engine.reset()
         stopped_containers(engine.client)
@@ -331,17 +317,76 @@ def test_a_mistake_in_the_last_stage_is_found_before_the_first(engines, tmp_path
         assert len(containers(engine)) == 2
 
 
-def test_what_was_done_is_told_although_no_report_can_be_written(engines, tmp_path):
+def test_a_report_that_cannot_be_written_is_found_before_the_first_stage(engines, tmp_path):
     engine = engines[0]
     stopped_containers(engine.client)
     (tmp_path / "file").touch()
+    unwritable = str(tmp_path / "file" / "reports")
     hosts = inventory([engine], tmp_path, **ALL_OF_REDIS)
-    run = run_playbook(
-        "imagewarden.docker.cleanup", hosts, tmp_path, image_cleanup_report_dir=str(tmp_path / "file" / "reports")
-    )
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path, image_cleanup_report_dir=unwritable)
     assert run.code == 2, run.last_lines
-    assert f"{engine.name}  FAILED: " in run.output
-    assert "(before that: 2 containers removed, 1 reference untagged, 1 image deleted" in run.output
+    assert f"image_cleanup_report_dir: cannot write to {unwritable}: Not a directory" in run.output
+    role = [{"hosts": "all", "gather_facts": False, "roles": ["imagewarden.docker.image_cleanup"]}]
+    (tmp_path / "role.json").write_text(json.dumps(role))
+    run = run_playbook(str(tmp_path / "role.json"), hosts, tmp_path, image_cleanup_report_dir=unwritable)
+    assert run.code == 2, run.last_lines
+    assert f"image_cleanup_report_dir: cannot write to {unwritable}: Not a directory" in run.output
+    assert len(containers(engine)) == 2
+
+
+REFUSED = [
+    # situation, arguments, variables of the command line, part of the message
+    ("a target without hosts", (), {"target": "c1"}, "target: 'c1' matches no host of the inventory"),
+    (
+        "a misspelt variable",
+        (),
+        {"image_cleanup_polcy": {}},
+        "image_cleanup_polcy: no such variable; did you mean image_cleanup_policy?",
+    ),
+    ("a misspelt tag", ("--tags", "polcy"), {}, "--tags: polcy: no such stage; did you mean policy?"),
+    ("a batch of no size", (), {"image_cleanup_serial": "foo"}, "image_cleanup_serial: 'foo' is neither a number"),
+    (
+        "a throttle below nothing",
+        (),
+        {"image_cleanup_throttle": -3},
+        "image_cleanup_throttle: -3 is not a whole number",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
+def test_a_mistake_leaves_no_report_of_another_day(arguments, variables, message, tmp_path):
+    """No Engine is needed: nothing is sent to a host."""
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "report.json").write_text("{}")
+    hosts = {"one": {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}}
+    run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, *arguments, **variables)
+    assert run.code == 2, run.last_lines
+    assert message in run.output
+    assert "there is no Engine" not in run.output
+    assert run.reports == {}
+
+
+def test_a_relative_report_directory_begins_at_the_working_directory(tmp_path):
+    hosts = {"one": {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}}
+    run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, image_cleanup_report_dir="below/reports")
+    assert run.code == 2
+    assert f"report: {tmp_path}/below/reports/report.json" in run.table
+    report = json.loads((tmp_path / "below" / "reports" / "report.json").read_text())
+    assert list(report) == ["schema", "schema_version", "generated", "mode", "total", "hosts"]
+    assert list(report["hosts"][0])[:2] == ["host", "status"]
+    assert "| one | failed |" in (tmp_path / "below" / "reports" / "report.md").read_text()
+    assert "\none,failed,0," in (tmp_path / "below" / "reports" / "report.csv").read_text()
+
+
+def test_a_failure_is_short_and_the_table_comes_last(tmp_path):
+    hosts = {"one": {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}}
+    run = run_playbook("imagewarden.docker.audit", hosts, tmp_path)
+    assert run.output.count("there is no Engine") <= 3
+    assert max(map(len, run.output.splitlines())) < 300
+    assert run.output.index("fatal: [one]") < run.output.index("FAILED one: there is no Engine")
 
 
 SERIAL = [

@@ -43,9 +43,6 @@ LEFT_OUT = (
     "--deselect",
     "tests/unit/plugins/module_utils/_policy/test_plan.py::"
     "test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time",
-    # Filters run on the controller, whose Python is a newer one.
-    "--ignore",
-    "tests/unit/plugins/filter",
 )
 
 

@@ -48,9 +48,11 @@ def count(results: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
     }
     found = list(results.values())
     numbers["skipped"] = sum(1 for result in found for row in _verdicts(result) if row.get("action") == "skipped")
-    numbers["space_reclaimed"] = sum(result.get("space_reclaimed") or 0 for result in found)
-    numbers["space_expected"] = sum(_expected(result) for result in found)
-    return {**numbers, "space_exact": all(result.get("space_exact", True) for result in found)}
+    # Of containers, the bytes are known only where a task asks for their sizes.
+    sized = [result for result in found if result.get("space_reclaimed") is not None]
+    numbers["space_reclaimed"] = sum(result["space_reclaimed"] for result in sized)
+    numbers["space_expected"] = sum(_expected(result) for result in sized)
+    return {**numbers, "space_exact": all(result["space_exact"] for result in sized)}
 
 
 def add(counted: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:
@@ -82,7 +84,7 @@ def with_skipped(numbers: Mapping[str, t.Any], text: str) -> str:
 
 def space_in_words(numbers: Mapping[str, t.Any]) -> str:
     """The bytes that a removal frees, as far as they are known; empty when nothing is removed that holds any."""
-    if not (numbers["images_deleted"] or numbers["cache_records_deleted"]):
+    if not (numbers["images_deleted"] or numbers["cache_records_deleted"] or numbers["space_expected"]):
         return ""
     if numbers["space_exact"]:
         return human_size(numbers["space_reclaimed"])
@@ -93,7 +95,7 @@ def space_in_words(numbers: Mapping[str, t.Any]) -> str:
 
 def _expected(result: Mapping[str, t.Any]) -> int:
     expected = result.get("space_expected")
-    return int(result.get("space_reclaimed") or 0) if expected is None else int(expected)
+    return int(result["space_reclaimed"] if expected is None else expected)
 
 
 def _verdicts(result: Mapping[str, t.Any]) -> Iterable[Mapping[str, t.Any]]:

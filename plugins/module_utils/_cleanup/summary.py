@@ -4,23 +4,27 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""Sums the results of the role C(image_cleanup) up: the stages of an Engine, the Engines of a host, the hosts of a fleet. No I/O."""
+"""Sums up what C(cleanup_chain) returned: the Engines of a host, and the hosts of a fleet. No I/O."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import (
+    add,
+    count,
+    in_words,
+    with_skipped,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-#: The schema of the fleet report. A field that is added leaves the version as it is.
+#: The schemas of the fleet's report and of a host's. A field that is added leaves the version as it is.
 SCHEMA = "imagewarden.docker/fleet-report"
+HOST_SCHEMA = "imagewarden.docker/host-report"
 SCHEMA_VERSION = 1
-
-#: The stages that change something, in the order of the chain.
-STAGES = ("containers", "untag", "policy")
 
 CHANGED = "changed"
 OK = "ok"
@@ -29,19 +33,9 @@ UNREACHABLE = "unreachable"
 NOT_RUN = "not_run"
 STATUSES = (CHANGED, OK, FAILED, UNREACHABLE, NOT_RUN)
 
-#: What a play was for: to change hosts, or to foretell that.
+#: What a play was for: to change hosts, or to predict that.
 AUDIT = "audit"
 
-_COUNTS = (
-    "containers_removed",
-    "containers_stopped",
-    "containers_committed",
-    "references_untagged",
-    "images_deleted",
-    "skipped",
-    "conflicts",
-    "space_reclaimed",
-)
 #: What of a stage's result says something to a reader of a report.
 _TOLD = (
     "summary",
@@ -55,55 +49,58 @@ _TOLD = (
     "archived",
     "containers",
     "images",
+    "records",
     "space_reclaimed",
     "space_exact",
+    "space_expected",
     "guard",
     "target",
 )
+#: What ansible-core puts before the message of an error that it did not cause.
+_PREFIX = "Task failed: "
 
 
-def host_summary(engines: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """The summary of a host, of what the role registered for each of its Engines."""
-    told = [_engine(raw) for raw in engines]
-    failures = [engine for engine in told if engine["failed"]]
+def host_summary(chains: Iterable[Mapping[str, t.Any]], check_mode: bool) -> dict[str, t.Any]:
+    """The summary of a host, of the result of C(cleanup_chain) for each of its Engines."""
+    engines = [_engine(chain) for chain in chains]
+    failures = [engine for engine in engines if engine["failed"]]
     summary: dict[str, t.Any] = {
-        "status": _status(told),
+        "status": _status(engines),
         "failed": bool(failures),
-        "changed": any(engine["changed"] for engine in told),
-        "check_mode": any(engine["check_mode"] for engine in told),
-        **{count: sum(engine[count] for engine in told) for count in _COUNTS},
-        "space_exact": all(engine["space_exact"] for engine in told),
-        "message": "; ".join(_located(engine, len(told)) for engine in failures),
-        "engines": told,
+        "changed": any(engine["changed"] for engine in engines),
+        "check_mode": check_mode,
+        **add(engines),
+        "message": "; ".join(_located(engine, len(engines)) for engine in failures),
     }
-    summary["summary"] = _sentence(summary)
-    return summary
+    return {**summary, "summary": _sentence(summary, engines), "engines": engines}
 
 
-def failed_summary(message: str, unreachable: bool = False) -> dict[str, t.Any]:
-    """The summary of a host on which the role did not get as far as to write one."""
-    summary = host_summary(())
-    status = UNREACHABLE if unreachable else FAILED
+def failed_summary(message: str, check_mode: bool, status: str = FAILED) -> dict[str, t.Any]:
+    """The summary of a host on which no chain ran, and why."""
     told = _one_line(message)
-    return {**summary, "status": status, "failed": True, "message": told, "summary": f"{_word(status)}: {told}"}
+    found = {**host_summary((), check_mode), "status": status, "failed": True, "message": told}
+    return {**found, "summary": f"{_word(status)}: {told}"}
+
+
+def with_failure(summary: Mapping[str, t.Any], message: str) -> dict[str, t.Any]:
+    """The same of a host on which something failed after its chains."""
+    told = "; ".join(part for part in (summary["message"], message) if part)
+    changes = {"status": summary["status"] if summary["failed"] else FAILED, "failed": True, "message": told}
+    failed = {**summary, **changes}
+    return {**failed, "summary": _sentence(failed, summary["engines"])}
 
 
 def fleet_report(
-    summaries: Mapping[str, Mapping[str, t.Any] | None], left: Mapping[str, str], generated: str, mode: str
+    summaries: Mapping[str, Mapping[str, t.Any] | None], generated: str, mode: str, check_mode: bool
 ) -> dict[str, t.Any]:
-    """The report of a fleet. ``left`` tells why hosts were lost that have no summary; the others were not run."""
-    hosts = []
-    for name, summary in summaries.items():
-        found = summary or _without_summary(left.get(name))
-        # Where the first stage failed, nothing told whether it ran in check mode.
-        hosts.append({"host": name, **found, "check_mode": found["check_mode"] or mode == AUDIT})
+    """The report of a fleet. A host without a summary was not run."""
+    hosts = [{"host": name, **_without_run(found or _not_run(check_mode))} for name, found in summaries.items()]
     total: dict[str, t.Any] = {
         "hosts": len(hosts),
         **{status: sum(1 for host in hosts if host["status"] == status) for status in STATUSES},
-        **{count: sum(host[count] for host in hosts) for count in _COUNTS},
-        "space_exact": all(host["space_exact"] for host in hosts),
+        **add(hosts),
     }
-    total["summary"] = _total_sentence(total, any(host["check_mode"] and host["changed"] for host in hosts))
+    total["summary"] = _total_sentence(total, check_mode)
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -114,57 +111,42 @@ def fleet_report(
     }
 
 
-def fleet_lines(report: Mapping[str, t.Any]) -> list[str]:
-    """The report for a person: one line a host, and a total."""
-    width = max(len(name) for name in ["total", *(host["host"] for host in report["hosts"])])
-    lines = [f"{host['host']:{width}}  {host['summary']}" for host in report["hosts"]]
-    return [*lines, f"{'total':{width}}  {report['total']['summary']}"]
+def host_report(summary: Mapping[str, t.Any], host: str, generated: str) -> dict[str, t.Any]:
+    """The summary of a host as its own file holds it: the time says of which run it is."""
+    head = {"schema": HOST_SCHEMA, "schema_version": SCHEMA_VERSION, "generated": generated, "host": host}
+    return {**head, **_without_run(summary)}
 
 
-def _engine(raw: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _without_run(summary: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Without what only says to which play a fact belongs."""
+    return {key: value for key, value in summary.items() if key != "run"}
+
+
+def _engine(chain: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """One Engine: the stages' own results, and what they add up to."""
-    before, after = raw.get("before") or {}, raw.get("after") or {}
-    ran = {stage: raw[stage] for stage in STAGES if _ran(raw.get(stage))}
-    stage, failure = _failure(raw)
-    results = list(ran.values())
-    found = next((result["engine"] for result in [before, *results] if result.get("engine")), None)
+    stages = chain.get("stages") or {}
+    ran = {stage: stages[stage] for stage in STAGES if stages.get(stage)}
+    failed = bool(chain.get("failed") or chain.get("unreachable"))
     return {
-        "docker_host": raw.get("docker_host")
-        or (before.get("invocation") or {}).get("module_args", {}).get("docker_host"),
-        "engine": found,
-        "failed": failure is not None,
-        "unreachable": bool((failure or {}).get("unreachable")),
-        "failed_stage": stage,
-        "message": "" if failure is None else _one_line(failure.get("msg") or "no reason was given"),
-        "changed": any(result.get("changed") for result in results),
-        "check_mode": bool(before.get("check_mode")),
-        "containers_removed": _length(results, "removed"),
-        "containers_stopped": _length(results, "stopped"),
-        "containers_committed": _length(results, "committed"),
-        "references_untagged": _length(results, "untagged"),
-        "images_deleted": _length(results, "deleted"),
-        "skipped": sum(1 for result in results for row in _verdicts(result) if row.get("action") == "skipped"),
-        "conflicts": _length(results, "conflicts"),
-        "space_reclaimed": sum(result.get("space_reclaimed") or 0 for result in results),
-        "space_exact": all(result.get("space_exact", True) for result in results),
-        "notices": list(before.get("notices") or []),
-        "before": _usage(before),
-        "after": _usage(after),
+        "docker_host": chain.get("docker_host"),
+        "engine": chain.get("engine"),
+        "failed": failed,
+        "unreachable": bool(chain.get("unreachable")),
+        "failed_stage": _failed_stage(chain, ran) if failed else None,
+        "message": _one_line(chain.get("msg") or "no reason was given") if failed else "",
+        "changed": any(result.get("changed") for result in ran.values()),
+        **count(ran),
+        "notices": list(chain.get("notices") or []),
+        "before": chain.get("before"),
+        "after": chain.get("after"),
         "stages": {stage: _stage(ran.get(stage)) for stage in STAGES},
     }
 
 
-def _ran(result: Mapping[str, t.Any] | None) -> bool:
-    return bool(result) and not t.cast("Mapping[str, t.Any]", result).get("skipped")
-
-
-def _failure(raw: Mapping[str, t.Any]) -> tuple[str | None, Mapping[str, t.Any] | None]:
-    """The stage that failed, and its result. Nothing comes after the first one."""
-    for stage in ("before", *STAGES, "after"):
-        result = raw.get(stage) or {}
-        if result.get("failed") or result.get("unreachable"):
-            return stage, result
-    return None, None
+def _failed_stage(chain: Mapping[str, t.Any], ran: Mapping[str, Mapping[str, t.Any]]) -> str:
+    """The first stage that failed, or the measurement before or after them."""
+    failed = next((stage for stage, result in ran.items() if result.get("failed")), None)
+    return failed or ("after" if chain.get("before") else "before")
 
 
 def _stage(result: Mapping[str, t.Any] | None) -> dict[str, t.Any] | None:
@@ -173,25 +155,6 @@ def _stage(result: Mapping[str, t.Any] | None) -> dict[str, t.Any] | None:
     told = {key: result[key] for key in _TOLD if key in result}
     failed = bool(result.get("failed"))
     return {"changed": bool(result.get("changed")), "failed": failed, "message": str(result.get("msg") or ""), **told}
-
-
-def _usage(result: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
-    """What an Engine's images took up at one time, without the images."""
-    if "totals" not in result:
-        return None
-    return {
-        "totals": result["totals"],
-        "file_system": result.get("file_system"),
-        "images": len(result.get("images") or []),
-    }
-
-
-def _verdicts(result: Mapping[str, t.Any]) -> list[Mapping[str, t.Any]]:
-    return [*(result.get("containers") or []), *(result.get("images") or [])]
-
-
-def _length(results: Iterable[Mapping[str, t.Any]], key: str) -> int:
-    return sum(len(result.get(key) or []) for result in results)
 
 
 def _status(engines: Sequence[Mapping[str, t.Any]]) -> str:
@@ -203,63 +166,36 @@ def _status(engines: Sequence[Mapping[str, t.Any]]) -> str:
 
 
 def _located(engine: Mapping[str, t.Any], engines: int) -> str:
-    place = f"{engine['docker_host'] or 'the default Engine'}: " if engines > 1 else ""
-    stage = f"{engine['failed_stage']}: " if engine["failed_stage"] in STAGES else ""
-    return f"{place}{stage}{engine['message']}"
+    """The message of an Engine, with its address where there are several and it does not name it itself."""
+    address = engine["docker_host"] or "the default Engine"
+    return engine["message"] if engines == 1 or address in engine["message"] else f"{address}: {engine['message']}"
 
 
-def _without_summary(reason: str | None) -> dict[str, t.Any]:
-    if reason is not None:
-        return failed_summary(reason, unreachable=True)
-    summary = host_summary(())
-    return {**summary, "status": NOT_RUN, "summary": "not run"}
+def _not_run(check_mode: bool) -> dict[str, t.Any]:
+    return {**host_summary((), check_mode), "status": NOT_RUN, "summary": "not run"}
 
 
 def _one_line(message: t.Any) -> str:
-    return " ".join(str(message).split())
+    text = " ".join(str(message).split())
+    return text[len(_PREFIX) :] if text.startswith(_PREFIX) else text
 
 
 def _word(status: str) -> str:
     return {FAILED: "FAILED", UNREACHABLE: "UNREACHABLE"}[status]
 
 
-def _sentence(summary: Mapping[str, t.Any]) -> str:
+def _sentence(summary: Mapping[str, t.Any], engines: Sequence[Mapping[str, t.Any]]) -> str:
     """What happened on a host, or would, in one line; a failure first."""
-    parts = _counts(summary)
-    if not parts and not summary["failed"]:
-        parts = ["nothing to do"]
-    if summary["check_mode"] and not summary["failed"]:
-        parts = ["would be: " + ", ".join(parts)] if summary["changed"] else parts
-    text = ", ".join(parts)
-    if summary["failed"]:
-        verb = "before that would be" if summary["check_mode"] else "before that"
-        done = f" ({verb}: {text})" if summary["changed"] else ""
-        return f"{_word(summary['status'])}: {summary['message']}{done}"
-    return text
+    done = with_skipped(summary, in_words(summary, summary["check_mode"]))
+    if not summary["failed"]:
+        ran = any(stage is not None for engine in engines for stage in engine["stages"].values())
+        return done or ("nothing to do" if ran else "no stage ran")
+    besides = f" (besides: {done})" if done else ""
+    return f"{_word(summary['status'])}: {summary['message']}{besides}"
 
 
-def _total_sentence(total: Mapping[str, t.Any], is_foretold: bool) -> str:
+def _total_sentence(total: Mapping[str, t.Any], check_mode: bool) -> str:
     states = [f"{total[status]} {status.replace('_', ' ')}" for status in STATUSES if total[status]]
     hosts = f"{total['hosts']} host{'' if total['hosts'] == 1 else 's'} ({', '.join(states) or 'none'})"
-    counts = ", ".join(_counts(total))
-    return f"{hosts}, {'would be: ' if is_foretold else ''}{counts}" if counts else hosts
-
-
-def _counts(counted: Mapping[str, t.Any]) -> list[str]:
-    phrases = (
-        ("containers_removed", "container", "removed"),
-        ("containers_committed", "container", "committed"),
-        ("references_untagged", "reference", "untagged"),
-        ("images_deleted", "image", "deleted"),
-    )
-    parts = [_phrase(counted[key], noun, verb) for key, noun, verb in phrases if counted[key]]
-    if counted["images_deleted"]:
-        least = "" if counted["space_exact"] else "at least "
-        parts.append(f"{least}{human_size(counted['space_reclaimed'])} reclaimed")
-    if counted["skipped"]:
-        parts.append(f"{counted['skipped']} skipped")
-    return parts
-
-
-def _phrase(number: int, noun: str, verb: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'} {verb}"
+    counts = with_skipped(total, in_words(total, check_mode))
+    return f"{hosts}: {counts}" if counts else hosts

@@ -40,7 +40,7 @@ OPTIONS = {
     "imagewarden.docker.image_prune_policy": (image_prune_policy, policies.Policy.parse),
     "imagewarden.docker.image_usage_info": (image_usage_info, dict),
     "image_cleanup_containers": (container_remove, containers.Request.parse),
-    "image_cleanup_untag": (image_remove, images.Request.parse),
+    "image_cleanup_images": (image_remove, images.Request.parse),
     "image_cleanup_policy": (image_prune_policy, policies.Policy.parse),
 }
 

@@ -4,65 +4,33 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
-import pytest
 import yaml
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
+    STAGE_VARIABLES,
+    Settings,
+    unknown_variables,
+)
 
 COLLECTION = Path(__file__).resolve().parents[3]
 ROLE = COLLECTION / "roles" / "image_cleanup"
-
-STAGES = [
-    # variable of the role, module
-    ("image_cleanup_containers", "container_remove"),
-    ("image_cleanup_untag", "image_remove"),
-    ("image_cleanup_policy", "image_prune_policy"),
-]
 
 
 def argument_spec() -> dict:
     return yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
 
 
-def assigned_text(source: Path, name: str) -> str:
-    for node in ast.walk(ast.parse(source.read_text())):
-        if isinstance(node, ast.Assign) and node.targets[0].id == name:
-            return node.value.value
-    raise AssertionError(f"{source.name} has no {name}")
+def test_every_stage_has_a_variable_and_a_tag() -> None:
+    assert set(STAGE_VARIABLES.values()) <= set(argument_spec())
+    (task, *_others) = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())
+    assert task["tags"] == ["always", *STAGE_VARIABLES]
 
 
-def module_options(module: str) -> dict:
-    """The options of a module, without those of its connection and those that the role sets."""
-    documentation = yaml.safe_load(assigned_text(COLLECTION / "plugins" / "modules" / f"{module}.py", "DOCUMENTATION"))
-    options = dict(documentation["options"])
-    for fragment in documentation["extends_documentation_fragment"]:
-        _namespace, _collection, name, *part = fragment.split(".")
-        if name != "connection":
-            source = COLLECTION / "plugins" / "doc_fragments" / f"{name}.py"
-            text = assigned_text(source, part[0].upper() if part else "DOCUMENTATION")
-            options.update(yaml.safe_load(text).get("options") or {})
-    options.pop("after")
-    return options
-
-
-def shape(options: dict, suboptions: str) -> dict:
-    """What decides whether a value is accepted, of options and of those below them; a role's spec has no aliases."""
-    return {
-        name: {
-            "type": option["type"],
-            "elements": option.get("elements"),
-            "choices": list(option.get("choices") or []),
-            "options": shape(option.get(suboptions) or {}, suboptions),
-        }
-        for own_name, option in options.items()
-        for name in [own_name, *option.get("aliases", [])]
-    }
-
-
-@pytest.mark.parametrize(("variable", "module"), STAGES, ids=[row[0] for row in STAGES])
-def test_a_stage_takes_the_options_of_its_module(variable: str, module: str) -> None:
-    assert shape(argument_spec()[variable]["options"], "options") == shape(module_options(module), "suboptions")
+def test_the_plugin_knows_every_variable() -> None:
+    assert {*Settings.VARIABLES, "image_cleanup_report_dir"} == set(argument_spec())
+    assert unknown_variables(argument_spec()) == []
 
 
 def test_the_defaults_are_those_of_the_argument_spec() -> None:

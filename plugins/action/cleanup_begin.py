@@ -1,0 +1,48 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks what a playbook of this collection was asked for, before any host is touched."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
+    plain,
+    play_errors,
+    unknown_tags,
+    unknown_variables,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+
+
+class ActionModule(ActionBase):
+    """A target without hosts, variables and tags that mean nothing, and a directory that cannot be written to."""
+
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(["target", "hosts", "serial", "max_fail_percentage", "throttle", "report_dir"])
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        asked = plain(self._task.args)
+        errors = play_errors(asked["serial"], asked["max_fail_percentage"], asked["throttle"])
+        errors += unknown_tags(variables.get("ansible_run_tags") or ())
+        errors += unknown_variables(variables)
+        if not asked["hosts"]:
+            errors.append(f"target: {asked['target']!r} matches no host of the inventory")
+        if asked["report_dir"]:
+            try:
+                # First of all: whatever fails from here on must not leave the report of another day.
+                ReportDirectory.create(asked["report_dir"]).forget_the_fleet()
+            except (ImageWardenError, OSError) as exc:
+                errors.append(str(exc))
+        if errors:
+            return {**result, "failed": True, "msg": "; ".join(errors)}
+        number = len(asked["hosts"])
+        return {**result, "changed": False, "msg": f"{number} host{'' if number == 1 else 's'}"}

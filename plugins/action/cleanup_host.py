@@ -1,0 +1,117 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs C(cleanup_chain) for every Engine of a host by the variables of the role C(image_cleanup), and sums up."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory, utc_now
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import shortened
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
+    failed_summary,
+    host_report,
+    host_summary,
+    with_failure,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
+    Settings,
+    chosen_stages,
+    plain,
+    read_settings,
+    unknown_variables,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+
+
+class ActionModule(ActionBase):
+    """The one task of the role that does something: everything that fails is in its summary, which another task judges."""
+
+    _supports_check_mode = True
+    _supports_diff = True
+    # Connection options that module_defaults set for the action group.
+    _VALID_ARGS = frozenset(CONNECTION)
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        host, check_mode = variables["inventory_hostname"], bool(self._task.check_mode)
+        began = utc_now()
+        chains: list[dict[str, t.Any]] = []
+        directory = None
+        try:
+            # Before the first stage: what was done must not be lost for a directory.
+            directory = self._directory(variables)
+            settings = self._settings(variables)
+            chains = [self._chain(engine, settings, variables) for engine in settings.engines]
+            summary = host_summary(chains, check_mode)
+        except (AnsibleError, ImageWardenError) as exc:
+            summary = failed_summary(str(exc), check_mode)
+        if directory is not None:
+            summary = _written(directory, host, summary, began)
+        told = {key: value for key, value in summary.items() if key != "engines"}
+        result.update(
+            changed=summary["changed"],
+            summary={**summary, "run": self._run_of(variables)},
+            message=shortened(summary["message"]),
+            diff=[diff for chain in chains for diff in chain.get("diff") or ()],
+            ansible_stats={"data": {"image_cleanup_summary": {host: told}}, "per_host": False, "aggregate": True},
+        )
+        for key in ("warnings", "deprecations"):
+            result.setdefault(key, []).extend(text for chain in chains for text in chain.get(key) or ())
+        return result
+
+    def _run_of(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Which play this is, and which batch of it: that of its first host."""
+        batch = variables["ansible_play_batch"]
+        return {"play": self._task._parent._play._uuid, "batch": min(batch, default=""), "hosts": len(batch)}
+
+    def _directory(self, variables: t.Mapping[str, t.Any]) -> ReportDirectory | None:
+        name = plain(self._templar.template(variables.get("image_cleanup_report_dir")))
+        return ReportDirectory.create(str(name)) if name else None
+
+    def _settings(self, variables: t.Mapping[str, t.Any]) -> Settings:
+        """What the role's variables ask for. Raises :class:`AnsibleError` for a mistake in any of them."""
+        errors = unknown_variables(variables)
+        values = {}
+        for name in Settings.VARIABLES:
+            try:
+                values[name] = plain(self._templar.template(variables.get(name)))
+            except AnsibleError as exc:
+                errors.append(f"{name}: {exc}")
+        settings, mistakes = read_settings(values, plain(self._task.args)) if not errors else (None, [])
+        if settings is None:
+            raise AnsibleError("; ".join([*errors, *mistakes]))
+        return settings
+
+    def _chain(
+        self, engine: t.Mapping[str, t.Any], settings: Settings, variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        """The result of the chain of one Engine; of a host that cannot be reached, what Ansible says of it."""
+        run_tags, skip_tags = variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or []
+        chosen = chosen_stages(self._task.tags, run_tags, skip_tags)
+        stages = {stage: options for stage, options in settings.stages.items() if stage in chosen}
+        arguments = {**engine, **stages, "totals": settings.totals, "on_error": settings.on_error}
+        try:
+            found = self._execute_module("imagewarden.docker.cleanup_chain", arguments, task_vars=variables)
+        except AnsibleConnectionFailure as exc:
+            found = {"unreachable": True, "msg": str(exc)}
+        except AnsibleError as exc:
+            found = {"failed": True, "msg": str(exc)}
+        used = (found.get("invocation") or {}).get("module_args") or engine
+        return {**found, "docker_host": used.get("docker_host") or used.get("docker_url")}
+
+
+def _written(directory: ReportDirectory, host: str, summary: dict[str, t.Any], began: str) -> dict[str, t.Any]:
+    """The summary after it was written, or with the reason why it could not be."""
+    try:
+        directory.write_host(host, host_report(summary, host, began))
+    except ImageWardenError as exc:
+        return with_failure(summary, str(exc))
+    return summary

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The files of a report on the controller: written aside and renamed, so that a reader sees the old one or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import tempfile
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import comma_separated, markdown
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FLEET_FILES = ("report.json", "report.md", "report.csv")
+
+
+def utc_now() -> str:
+    """The time as reports write it."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportDirectory:
+    """A directory that reports are written to."""
+
+    path: str
+
+    @classmethod
+    def create(cls, name: str) -> ReportDirectory:
+        """The directory, a relative one below the working directory, after a file was written to it on trial."""
+        path = os.path.abspath(os.path.expanduser(name))
+        try:
+            os.makedirs(path, mode=0o750, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as exc:
+            raise InvalidRequest(f"image_cleanup_report_dir: cannot write to {path}: {exc.strerror or exc}") from exc
+        return cls(path)
+
+    def forget_the_fleet(self) -> None:
+        """Remove the report of an earlier run, so that nobody takes it for that of this one."""
+        for name in _FLEET_FILES:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.path, name))
+
+    def write_host(self, host: str, report: Mapping[str, t.Any]) -> None:
+        """``HOST.json``."""
+        self._write(f"{host.replace(os.sep, '_')}.json", _json(report))
+
+    def write_fleet(self, report: Mapping[str, t.Any]) -> None:
+        """``report.json``, and the same for people."""
+        for name, text in zip(_FLEET_FILES, (_json(report), markdown(report), comma_separated(report))):
+            self._write(name, text)
+
+    def _write(self, name: str, text: str) -> None:
+        path = os.path.join(self.path, name)
+        try:
+            descriptor, aside = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.chmod(aside, 0o640)
+                os.replace(aside, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(aside)
+                raise
+        except OSError as exc:
+            raise InvalidRequest(f"image_cleanup_report_dir: cannot write {path}: {exc.strerror or exc}") from exc
+
+
+def _json(report: Mapping[str, t.Any]) -> str:
+    """Keys in the order of the schema."""
+    return json.dumps(report, indent=4, ensure_ascii=False) + "\n"

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_utils file is private to the collection: it can change at any time without notice.
+
+"""The report of a fleet for people: a table for the terminal, Markdown for a ticket, CSV for a spreadsheet. No I/O."""
+
+from __future__ import annotations
+
+import csv
+import io
+import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import COUNTS, space_in_words
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import CHANGED, FAILED, UNREACHABLE
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_WIDTH = 100
+_HOST_WIDTH = 24
+#: Images that are named for a host, and hosts for which images are named.
+_IMAGES = 5
+_HOSTS = 20
+
+_COLUMNS = (
+    ("containers", "containers_removed"),
+    ("references", "references_untagged"),
+    ("images", "images_deleted"),
+    ("cache", "cache_records_deleted"),
+    ("skipped", "skipped"),
+)
+
+
+def table(report: Mapping[str, t.Any]) -> list[str]:
+    """A line for each host of at most 100 columns, the total, the largest images that an audit would remove, then failures."""
+    rows = [_row(host["host"], host["status"].replace("_", " "), host) for host in report["hosts"]]
+    rows.append(_row("total", "", report["total"]))
+    titles = ["host", "status", *(title for title, _key in _COLUMNS), "space"]
+    widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
+    lines = [_line(row, widths) for row in [titles, *rows]]
+    largest = _largest(report) if report["mode"] == "audit" else []
+    blocks = [lines, largest, _failures(report), [_cut(report["total"]["summary"], _WIDTH)]]
+    return [line for number, block in enumerate(filter(None, blocks)) for line in (["", *block] if number else block)]
+
+
+def markdown(report: Mapping[str, t.Any]) -> str:
+    """The same as a page for a ticket or for the summary of a CI job."""
+    titles = ["host", "status", *(title for title, _key in _COLUMNS), "space", "summary"]
+    lines = [
+        f"# Docker image {report['mode']}, {report['generated']}",
+        "",
+        _escaped(report["total"]["summary"]),
+        "",
+        f"| {' | '.join(titles)} |",
+        f"|{' --- |' * len(titles)}",
+    ]
+    for host in report["hosts"]:
+        cells = [*_row(host["host"], host["status"].replace("_", " "), host), host["summary"]]
+        lines.append(f"| {' | '.join(map(_escaped, cells))} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def comma_separated(report: Mapping[str, t.Any]) -> str:
+    """A row for each host with its numbers."""
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow(["host", "status", *COUNTS, "space_exact", "summary"])
+    for host in report["hosts"]:
+        numbers = [host[key] for key in COUNTS]
+        rows.writerow([_inert(host["host"]), host["status"], *numbers, host["space_exact"], _inert(host["summary"])])
+    return written.getvalue()
+
+
+def shortened(message: str, width: int = 300) -> str:
+    """A message for the terminal: what is cut off is in the report."""
+    return _cut(message, width)
+
+
+def _row(name: str, status: str, numbers: Mapping[str, t.Any]) -> list[str]:
+    counts = [str(numbers[key] or "-") for _title, key in _COLUMNS]
+    space = space_in_words(numbers).replace("about ", "~").replace("at least ", ">")
+    return [_cut(name, _HOST_WIDTH), status, *counts, space or "-"]
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, numbers to the right."""
+    cells = [
+        cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _largest(report: Mapping[str, t.Any]) -> list[str]:
+    """The largest images that would be deleted, by host."""
+    concerned = [host for host in report["hosts"] if host["status"] == CHANGED and host["images_deleted"]]
+    lines = [line for host in concerned[:_HOSTS] for line in _largest_of(host)]
+    if len(concerned) > _HOSTS:
+        lines.append(f"and {len(concerned) - _HOSTS} more hosts: report.json names the images of all")
+    return ["The largest images that would be deleted:", *lines] if lines else []
+
+
+def _largest_of(host: Mapping[str, t.Any]) -> list[str]:
+    images = sorted(_deleted(host), key=lambda image: (-image["size"], image["id"]))
+    lines = [f"  {_cut(host['host'], _HOST_WIDTH)}"]
+    lines += [_cut(f"    {human_size(image['size']):>8}  {_name(image)}", _WIDTH) for image in images[:_IMAGES]]
+    if len(images) > _IMAGES:
+        lines.append(f"    and {len(images) - _IMAGES} more")
+    return lines
+
+
+def _deleted(host: Mapping[str, t.Any]) -> Iterable[Mapping[str, t.Any]]:
+    for engine in host["engines"]:
+        for stage in engine["stages"].values():
+            yield from (image for image in (stage or {}).get("images") or () if image["action"] == "deleted")
+
+
+def _name(image: Mapping[str, t.Any]) -> str:
+    return ", ".join(image["references"]) or f"<untagged> {short_id(image['id'])}"
+
+
+def _failures(report: Mapping[str, t.Any]) -> list[str]:
+    failed = [host for host in report["hosts"] if host["status"] in (FAILED, UNREACHABLE)]
+    return [_cut(f"{host['status'].upper()} {host['host']}: {host['message']}", _WIDTH) for host in failed]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _escaped(text: str) -> str:
+    for mark in ("\\", "|", "<", ">", "*", "_", "`"):
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def _inert(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
