@@ -18,8 +18,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._limits import 
 UNUSED = {"unused": True}
 
 
-def parse(remove=UNUSED, **options):
-    return Request.parse({"remove": remove, **options})
+def parse(**options):
+    return Request.parse({"remove": UNUSED, **options})
 
 
 GLOBS = [
@@ -43,7 +43,7 @@ def test_a_glob_is_compared_with_the_whole_description(pattern, description, mat
 
 def test_every_option_is_read():
     request = parse(
-        {"types": ["regular"], "descriptions": ["*COPY*"]},
+        remove={"types": ["regular"], "descriptions": ["*COPY*"]},
         keep={"younger_than": "72h", "age_by": "created", "descriptions": ["npm$"], "use_regex": True},
         target={"total_size": "20GB", "disk_used_above": 80.0, "disk_path": "/data", "order": LARGEST},
         guard={"max_records": 5, "max_percent": 50.0},
@@ -65,7 +65,7 @@ def test_what_is_not_given_is_no_limit():
 
 
 def test_use_regex_of_the_task_is_for_both():
-    request = parse({"descriptions": ["^a"]}, keep={"descriptions": ["b$"]}, use_regex=True)
+    request = parse(remove={"descriptions": ["^a"]}, keep={"descriptions": ["b$"]}, use_regex=True)
     assert request.remove.matches.descriptions[0].finds("a thing")
     assert request.keep.matches.descriptions[0].finds("a thing of b")
 
