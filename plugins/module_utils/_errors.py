@@ -32,6 +32,11 @@ class EngineError(ImageWardenError):
         self.status = status
         self.explanation = explanation
 
+    @property
+    def may_be_forced(self) -> bool:
+        """Of a conflict, whether the Engine says that ``force`` would help: C((must force)) or C((must be forced))."""
+        return self.status == 409 and "(must " in self.explanation
+
 
 class UnreadableAnswer(EngineError):
     """An answer of the Engine has no such field as it should have; ``detail`` names it. It has no status."""

@@ -4,38 +4,64 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""Carrying a plan out. Walks the plan and never decides again: what it reads, it reads only to refuse."""
+"""Carrying a plan out. Walks the plan and never decides again: what it reads, it reads only to refuse.
+
+An answer that says neither yes nor no (lost, late, broken, an error, "no such image" of one that is listed) is never
+believed: the Engine is asked what is so, and that is reported. After any deviation nothing that was predicted is taken for
+granted: a fresh listing says at the end what was removed.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import (
+    CLOCK,
+    RETURN,
+    EngineLost,
+    Patience,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, Image
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
     NotArchived,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.chains import chains
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container, Image
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedImage, Removed
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import Plan, Step
 
-DONE = "done"
-GONE = "gone"
-SKIPPED = "skipped"
-REFUSED = "refused"
-FAILED = "failed"
+Status = t.Literal["done", "gone", "skipped", "refused", "failed"]
+DONE: t.Final = "done"
+GONE: t.Final = "gone"
+SKIPPED: t.Final = "skipped"
+REFUSED: t.Final = "refused"
+FAILED: t.Final = "failed"
+
+#: Connections at a time: measured, more do not make an Engine faster.
+PARALLEL = 8
+#: How often a removal is asked for whose request got no answer.
+_ATTEMPTS = 3
+#: Seconds for which a listing of containers serves removals that only take a name from an image.
+_LISTING_SERVES = 0.05
 
 
 class Engine(t.Protocol):
     """What the executor needs of an Engine."""
+
+    @property
+    def most_connections(self) -> int:
+        """How many connections it takes at a time."""
 
     def inspect_image(self, name: str) -> InspectedImage | None:
         """``GET /images/NAME/json``, or ``None`` when it is not there."""
@@ -55,16 +81,19 @@ class StepOutcome(t.NamedTuple):
 
     ``status`` is ``done``, ``gone`` (somebody else had removed it), ``skipped`` (its target changed after planning),
     ``refused`` (the Engine sees a conflict that came after planning) or ``failed``; ``reason`` says more.
-    ``as_planned`` is whether exactly the predicted things went.
+    ``as_planned`` is whether exactly the predicted things went; ``looked_up`` whether the Engine's state says what went,
+    and not its answer. ``forceable`` is of a refused one.
     """
 
     step: Step
-    status: str
+    status: Status
     untagged: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     reason: str = ""
     as_planned: bool = True
+    looked_up: bool = False
+    forceable: bool = False
 
 
 class Outcome(t.NamedTuple):
@@ -84,65 +113,102 @@ class Outcome(t.NamedTuple):
         return tuple(step for step in self.steps if step.status in failing)
 
 
-def carry_out(plan: Plan, engine: Engine, check_mode: bool, archive: Archive | None = None) -> Outcome:
+def carry_out(
+    plan: Plan, engine: Engine, check_mode: bool, archive: Archive | None = None, parallel: int = PARALLEL
+) -> Outcome:
     """The outcome of a plan: predicted in check mode, real otherwise."""
-    return predict(plan, archive) if check_mode else execute(plan, engine, archive)
+    return predict(plan, archive) if check_mode else execute(plan, engine, archive, parallel)
 
 
 def predict(plan: Plan, archive: Archive | None = None) -> Outcome:
     """The outcome of a plan when nothing comes between it and the run."""
-    steps = tuple(_as_planned(step) for step in plan.steps)
+    steps = tuple(StepOutcome(step, DONE, _untagged(step), step.effect.gone, _layers(step)) for step in plan.steps)
     if archive is None:
         return Outcome(plan, steps)
     return Outcome(plan, steps, tuple((image_id, archive.path_of(image_id)) for image_id in _targets_that_go(plan)))
 
 
-def execute(plan: Plan, engine: Engine, archive: Archive | None = None) -> Outcome:
-    """Carry a plan out, step by step; what fails is told, and the rest goes on, unless the Engine is lost."""
-    steps: list[StepOutcome] = []
-    archived: dict[str, str] = {}
-    unsaved: dict[str, tuple[str, str]] = {}
-    going = _targets_that_go(plan)
-    to_save = going if archive is not None else {}
-    left_alone: dict[str, str] = {}
-    lost = ""
-    for step in plan.steps:
-        if lost:
-            steps.append(StepOutcome(step, FAILED, reason=f"not tried: {lost}", as_planned=False))
-            continue
-        image_id = step.candidate.removal.image_id
-        if archive is not None and image_id in to_save and image_id not in archived and image_id not in unsaved:
-            # Before the image loses the first of its references, so that the archive has them all.
-            try:
-                archived[image_id] = archive.save(image_id, to_save[image_id])
-            except NotArchived as exc:
-                unsaved[image_id] = _why_unsaved(step, plan, engine, str(exc), image_id in going)
-        if image_id in unsaved:
-            status, reason = unsaved[image_id]
-            steps.append(StepOutcome(step, status, reason=reason, as_planned=False))
-            continue
-        if image_id in left_alone:
-            steps.append(StepOutcome(step, SKIPPED, reason=left_alone[image_id], as_planned=False))
-            continue
-        try:
-            outcome = _run(step, plan, engine, image_id in going)
-        except EngineUnavailable as exc:
-            lost = str(exc)
-            outcome = StepOutcome(step, FAILED, reason=lost, as_planned=False)
-        if outcome.status == SKIPPED:
-            # Its later steps were planned for what this one would have left.
-            left_alone[image_id] = f"{step.candidate.target} stays: {outcome.reason}"
-        steps.append(outcome)
-    return Outcome(plan, tuple(steps), None if archive is None else tuple(archived.items()))
+def execute(
+    plan: Plan, engine: Engine, archive: Archive | None = None, parallel: int = PARALLEL, clock: Clock = CLOCK
+) -> Outcome:
+    """Carry a plan out: what depends on each other in the order of the plan, the rest side by side.
+
+    What fails is reported, and the rest goes on, unless the Engine is lost. The results are in the order of the plan.
+    """
+    witness = _Witness(engine, clock)
+    store = None if archive is None else _Store(plan, archive)
+    work = _Work(
+        plan,
+        engine,
+        witness,
+        clock,
+        goes=frozenset(_targets_that_go(plan)),
+        images=frozenset(image.id for image in plan.snapshot.images),
+        containers=frozenset(container.id for container in plan.snapshot.containers),
+    )
+    workers = min(parallel, engine.most_connections)
+    done = several(lambda steps: _Chain(work, store).outcomes(steps), chains(plan), workers)
+    by_step = {id(outcome.step): outcome for outcomes in done for outcome in outcomes}
+    outcomes = _settled([by_step[id(step)] for step in plan.steps], plan, witness)
+    return Outcome(plan, tuple(_with_layers_in_order(outcomes)), None if store is None else store.archived)
 
 
-def _why_unsaved(step: Step, plan: Plan, engine: Engine, reason: str, goes: bool) -> tuple[str, str]:
-    """The status and the reason of an image that could not be saved: what is gone or changed by now is no failure."""
+def _settled(outcomes: list[StepOutcome], plan: Plan, witness: _Witness) -> list[StepOutcome]:
+    """The outcomes as a fresh listing confirms them, if any is not as planned."""
+    if all(outcome.status == DONE and outcome.as_planned for outcome in outcomes):
+        return outcomes
     try:
-        status, change = _verify(step, plan, engine, goes)
-    except (EngineError, EngineUnavailable):
-        return FAILED, reason
-    return (status, change) if status else (FAILED, reason)
+        left = witness.images()
+    except (EngineError, EngineLost):
+        left = {image_id: Image(image_id) for outcome in outcomes for image_id in outcome.step.effect.survives}
+        return [_confirmed(outcome, left) for outcome in outcomes]
+    reported = {image_id for outcome in outcomes for image_id in outcome.deleted}
+    parents = {image.id: image.parent for image in plan.snapshot.images}
+    return [_confirmed(_with_company(outcome, parents, left, reported), left) for outcome in outcomes]
+
+
+def _with_company(
+    outcome: StepOutcome, parents: dict[str, str], left: dict[str, Image], reported: set[str]
+) -> StepOutcome:
+    """With what went along although it was not predicted, or where the Engine's answer did not say so."""
+    survives = outcome.step.effect.survives if outcome.status == DONE else ()
+    along = [image_id for image_id in survives if image_id not in left and image_id not in reported]
+    reported.update(along)
+    image_id = outcome.step.candidate.removal.image_id
+    while outcome.looked_up and image_id in outcome.deleted + tuple(along):
+        image_id = parents.get(image_id, "")
+        if image_id in parents and image_id not in left and image_id not in reported:
+            along.append(image_id)
+            reported.add(image_id)
+    return outcome._replace(deleted=(*outcome.deleted, *along)) if along else outcome
+
+
+def _confirmed(outcome: StepOutcome, left: dict[str, Image]) -> StepOutcome:
+    """Without the images that the Engine said it deleted and lists all the same."""
+    kept = [image_id for image_id in outcome.deleted if image_id in left]
+    if not kept:
+        return outcome
+    reason = f"the Engine reported {', '.join(map(short_id, kept))} as deleted, but still lists it"
+    return outcome._replace(
+        deleted=tuple(image_id for image_id in outcome.deleted if image_id not in left),
+        reason="; ".join(filter(None, [outcome.reason, reason])),
+        as_planned=False,
+    )
+
+
+def _with_layers_in_order(outcomes: Sequence[StepOutcome]) -> list[StepOutcome]:
+    """With each layer at the step that removes it in the order of the plan: side by side, it went with any that held it."""
+    freed = {layer for outcome in outcomes for layer in outcome.layers}
+    planned = {layer for outcome in outcomes if outcome.status == DONE for layer in _layers(outcome.step)}
+    return [
+        outcome._replace(
+            layers=(
+                *(layer for layer in _layers(outcome.step) if layer in freed and outcome.status == DONE),
+                *(layer for layer in outcome.layers if layer not in planned),
+            )
+        )
+        for outcome in outcomes
+    ]
 
 
 def _targets_that_go(plan: Plan) -> dict[str, tuple[Reference, ...]]:
@@ -159,134 +225,291 @@ def _targets_that_go(plan: Plan) -> dict[str, tuple[Reference, ...]]:
     return targets
 
 
-def _run(step: Step, plan: Plan, engine: Engine, goes: bool) -> StepOutcome:
-    try:
-        status, reason = _verify(step, plan, engine, goes)
-    except EngineError as exc:
-        return StepOutcome(step, FAILED, reason=str(exc), as_planned=False)
-    if status:
-        return StepOutcome(step, status, reason=reason, as_planned=False)
-    try:
-        removed = engine.remove_image(step.candidate.removal.address, plan.force, plan.prune_parents)
-    except EngineError as exc:
-        if exc.status == 404:
-            return StepOutcome(step, GONE, reason="it was already gone", as_planned=False)
-        # The Engine drops from its answer what it had removed before the error, conflicts among them.
-        if exc.status == 409:
-            return _refused(step, plan, engine, exc.explanation)
-        return _observed(step, engine, FAILED, str(exc))
-    except EngineUnavailable as exc:
-        return _observed(step, engine, FAILED, str(exc))
-    known = {image.id for image in plan.snapshot.images}
-    untagged = removed.untagged
-    deleted = tuple(line for line in removed.deleted if line in known)
-    layers = tuple(line for line in removed.deleted if line not in known)
-    if (untagged, deleted) == (_untagged(step), step.effect.deleted):
-        return StepOutcome(step, DONE, untagged, step.effect.gone, layers)
-    kept = _reported_but_kept(step, deleted, engine)
-    reason = "the Engine did not do what was predicted"
-    return StepOutcome(step, DONE, untagged, tuple(i for i in deleted if i not in kept), layers, reason, False)
+class _Store:
+    """Saves images before they go, one at a time, each once."""
+
+    def __init__(self, plan: Plan, archive: Archive) -> None:
+        self._archive = archive
+        self._to_save = _targets_that_go(plan)
+        self._lock = threading.Lock()
+        self._paths: dict[str, str] = {}
+
+    @property
+    def archived(self) -> tuple[tuple[str, str], ...]:
+        """What was saved, in the order of the plan."""
+        return tuple((image_id, self._paths[image_id]) for image_id in self._to_save if image_id in self._paths)
+
+    def save(self, image_id: str) -> None:
+        """Save it with all the references that it has before its first step. Raises :class:`NotArchived`."""
+        with self._lock:
+            if image_id in self._to_save and image_id not in self._paths:
+                self._paths[image_id] = self._archive.save(image_id, self._to_save[image_id])
 
 
-def _reported_but_kept(step: Step, deleted: Sequence[str], engine: Engine) -> frozenset[str]:
-    """The images that the Engine says it deleted, and keeps under a dangling record: only a listing tells."""
-    try:
-        return frozenset(image.id for image in engine.list_images()) & frozenset(deleted)
-    except (EngineError, EngineUnavailable):
-        return step.effect.survives
+class _Witness:
+    """Says what is so on the Engine."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._patience = Patience(clock)
+        self._lock = threading.Lock()
+        self._listed: Sequence[Container] = ()
+        self._listed_at: float | None = None
+
+    def images(self) -> dict[str, Image]:
+        """Every image by its ID."""
+        return {image.id: image for image in self._patience.ask(self._engine.list_images)}
+
+    def containers(self, age: float) -> Sequence[Container]:
+        """Every container, by a listing that began no longer ago than this. It serves all that wait for one."""
+        needed = self._clock.now() - age
+        with self._lock:
+            if self._listed_at is None or self._listed_at < needed:
+                began = self._clock.now()
+                self._listed, self._listed_at = self._patience.ask(self._engine.list_containers), began
+            return self._listed
+
+    def give_up_if_lost(self) -> None:
+        """Raises :class:`EngineLost` if it did not come back for another step."""
+        self._patience.give_up_if_lost()
 
 
-def _verify(step: Step, plan: Plan, engine: Engine, goes: bool) -> tuple[str, str]:
-    """Whether the step's target is still what was planned; a status and reason when it is not.
+class _Work(t.NamedTuple):
+    """What all steps of a plan share.
 
-    ``goes`` is whether the plan removes the image for good, in this step or a later one.
+    ``goes`` are the targets that the plan removes for good, in one of its steps; ``images`` and ``containers`` those that
+    it knows.
     """
-    removal = step.candidate.removal
-    found = engine.inspect_image(removal.address)
-    if found is None:
-        return GONE, "it was already gone"
-    if found.id != removal.image_id:
-        return SKIPPED, f"it moved to image {short_id(found.id)} after planning"
-    store = plan.snapshot.engine.store
-    if _comparable(found.references, store) != _comparable(step.references, store):
-        return SKIPPED, "the image's references changed after planning"
-    container = _container_since(step, plan, engine, goes)
-    if container is not None:
-        return SKIPPED, _came_into_use(container)
-    return "", ""
+
+    plan: Plan
+    engine: Engine
+    witness: _Witness
+    clock: Clock
+    goes: frozenset[str]
+    images: frozenset[str]
+    containers: frozenset[str]
+
+
+class _Change(t.NamedTuple):
+    """Why a step's target is not what was planned any more."""
+
+    status: Status
+    reason: str
+
+
+class _Chain:
+    """Steps that follow one another. Remembers which images are left alone."""
+
+    def __init__(self, work: _Work, store: _Store | None) -> None:
+        self._work = work
+        self._store = store
+        self._left_alone: dict[str, _Change] = {}
+
+    def outcomes(self, steps: Sequence[Step]) -> list[StepOutcome]:
+        """What became of each."""
+        return [self._outcome(step) for step in steps]
+
+    def _outcome(self, step: Step) -> StepOutcome:
+        image_id = step.candidate.removal.image_id
+        change = self._left_alone.get(image_id) or self._unsaved(step)
+        if change is not None:
+            return StepOutcome(step, change.status, reason=change.reason, as_planned=False)
+        outcome = _Run(step, self._work).outcome()
+        if outcome.status == SKIPPED:
+            # Its later steps were planned for what this one would have left.
+            self._left_alone[image_id] = _Change(SKIPPED, f"{step.candidate.target} stays: {outcome.reason}")
+        return outcome
+
+    def _unsaved(self, step: Step) -> _Change | None:
+        """Before the image loses the first of its references, so that the archive has them all."""
+        if self._store is None:
+            return None
+        image_id = step.candidate.removal.image_id
+        try:
+            self._store.save(image_id)
+        except NotArchived as exc:
+            self._left_alone[image_id] = _Run(step, self._work).why_not_saved(str(exc))
+        return self._left_alone.get(image_id)
+
+
+class _Run:
+    """One step on its way: verified, asked for, looked up if the answer does not say what is so."""
+
+    def __init__(self, step: Step, work: _Work) -> None:
+        self._step = step
+        self._removal = step.candidate.removal
+        self._work = work
+        self._plan = work.plan
+        self._witness = work.witness
+        self._asked = False
+        self._unread = ""
+
+    def outcome(self) -> StepOutcome:
+        """What became of it. A request without an answer is looked up, and what still holds is tried again."""
+        began, unanswered = self._work.clock.now(), ""
+        try:
+            for _attempt in range(_ATTEMPTS):
+                try:
+                    return self._attempt()
+                except EngineUnavailable as exc:
+                    unanswered = str(exc)
+                outcome = self._looked_up(FAILED, unanswered)
+                # What has taken its time without an answer would do so again.
+                if outcome.status == DONE or self._work.clock.now() - began > RETURN:
+                    break
+            return outcome
+        except (EngineError, EngineLost) as exc:
+            return self._ended(FAILED, self._unknown(unanswered, str(exc)))
+
+    def why_not_saved(self, reason: str) -> _Change:
+        """Why an image could not be saved: what is gone or changed by now is no failure."""
+        try:
+            return self._change() or _Change(FAILED, reason)
+        except (EngineError, EngineLost):
+            return _Change(FAILED, reason)
+
+    def _unknown(self, unanswered: str, reason: str) -> str:
+        if not self._asked:
+            return f"not tried: {reason}"
+        return f"{unanswered or 'it was asked for'}; what was removed is unknown: {reason}"
+
+    def _ended(self, status: Status, reason: str = "") -> StepOutcome:
+        return StepOutcome(self._step, status, reason=reason, as_planned=False)
+
+    def _attempt(self) -> StepOutcome:
+        change = self._change()
+        if change is not None:
+            return self._looked_up(change.status, change.reason) if self._asked else self._ended(*change)
+        self._asked = True
+        try:
+            removed = self._work.engine.remove_image(self._step.address, self._plan.force, self._plan.prune_parents)
+        except EngineError as exc:
+            return self._not_removed(exc)
+        return self._answered(removed)
+
+    def _answered(self, removed: Removed) -> StepOutcome:
+        known = self._work.images
+        deleted = tuple(line for line in removed.deleted if line in known)
+        layers = tuple(line for line in removed.deleted if line not in known)
+        if (removed.untagged, deleted) == (_untagged(self._step), self._step.effect.deleted):
+            return StepOutcome(self._step, DONE, removed.untagged, self._step.effect.gone, layers, self._unread)
+        reason = "the Engine did not do what was predicted"
+        return StepOutcome(self._step, DONE, removed.untagged, deleted, layers, reason, False)
+
+    def _not_removed(self, exc: EngineError) -> StepOutcome:
+        """What an error means. The Engine drops from its answer what it had removed before, conflicts among the errors."""
+        if exc.status == 404:
+            return self._not_found(exc)
+        if exc.status != 409:
+            return self._looked_up(FAILED, str(exc))
+        outcome = self._looked_up(REFUSED, exc.explanation)._replace(forceable=exc.may_be_forced)
+        if outcome.status != REFUSED or outcome.untagged or outcome.deleted:
+            return outcome
+        try:
+            container = self._newcomer(uses_count=True, mounts_count=False, age=0)
+        except (EngineError, EngineLost):
+            return outcome
+        return outcome if container is None else outcome._replace(status=SKIPPED, reason=_came_into_use(container))
+
+    def _not_found(self, exc: EngineError) -> StepOutcome:
+        """The Engine may say so of an image that it lists, and removes nothing then, tonight and every night."""
+        left = self._witness.images().get(self._removal.image_id)
+        reference = self._removal.reference
+        if left is None or (reference is not None and reference not in left.references):
+            return self._ended(GONE, "it was already removed")
+        return self._ended(FAILED, f"{exc}; the Engine still lists it")
+
+    def _looked_up(self, status: Status, reason: str) -> StepOutcome:
+        """What of the step's effect has happened, by a fresh listing. Where all of it has, the step is done."""
+        left = self._witness.images()
+        effect = self._step.effect
+        untagged = tuple(
+            reference.familiar
+            for owner, reference in effect.untagged
+            if owner not in left or reference not in left[owner].references
+        )
+        deleted = tuple(image_id for image_id in effect.gone if image_id not in left)
+        is_done = self._asked and (untagged, deleted) == (_untagged(self._step), effect.gone)
+        if is_done and status != REFUSED:
+            status, reason = DONE, f"{reason}; it was removed all the same"
+        return StepOutcome(self._step, status, untagged, deleted, (), reason, False, True)
+
+    def _change(self) -> _Change | None:
+        """Why the step's target is not what was planned any more, or ``None``."""
+        self._witness.give_up_if_lost()
+        found = self._found()
+        if found is None:
+            return _Change(GONE, "it was already removed")
+        owner, references = found
+        if owner != self._removal.image_id:
+            return _Change(SKIPPED, f"it moved to image {short_id(owner)} after planning")
+        if self._comparable(references) != self._comparable(self._step.references):
+            return _Change(SKIPPED, "the image's references changed after planning")
+        container = self._container_since()
+        return None if container is None else _Change(SKIPPED, _came_into_use(container))
+
+    def _found(self) -> tuple[str, Sequence[Reference]] | None:
+        """The image that the target names now, with its references. One that cannot be inspected is taken from the listing."""
+        try:
+            inspected = self._work.engine.inspect_image(self._removal.address)
+        except (EngineError, EngineUnavailable) as exc:
+            self._unread = f"the image could not be inspected, and was removed as it was listed: {exc}"
+            return self._listed()
+        return None if inspected is None else (inspected.id, inspected.references)
+
+    def _listed(self) -> tuple[str, Sequence[Reference]] | None:
+        images = self._witness.images()
+        reference = self._removal.reference
+        owner = next((image for image in images.values() if reference in image.references), None)
+        named = images.get(self._removal.image_id) if reference is None else owner
+        return None if named is None else (named.id, named.references)
+
+    def _comparable(self, references: Sequence[Reference]) -> frozenset[Reference]:
+        # An inspected image of the containerd store shows digest references that no record stands for.
+        is_containerd = self._plan.snapshot.engine.store == CONTAINERD
+        return frozenset(ref for ref in references if not is_containerd or ref.tag is not None)
+
+    def _container_since(self) -> Container | None:
+        """A container that came after planning and uses the step's image.
+
+        Without force the Engine refuses to delete what a container was made from, but lets its names go, and what is
+        mounted.
+        """
+        only_untags = not self._step.effect.deleted
+        spares_names = self._plan.force or (self._plan.spares_names_in_use and only_untags)
+        uses_count = spares_names or (self._removal.image_id in self._work.goes and only_untags)
+        mounts_count = spares_names or (
+            self._plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(self._step)
+        )
+        if not uses_count and not mounts_count:
+            return None
+        return self._newcomer(uses_count, mounts_count, _LISTING_SERVES if only_untags else 0)
+
+    def _newcomer(self, uses_count: bool, mounts_count: bool, age: float) -> Container | None:
+        """A container that the plan does not know and that is made of the step's image, or mounts what may be it."""
+        planned = self._work.containers
+        for container in self._witness.containers(age):
+            is_made_of_it = uses_count and container.image_id == self._removal.image_id
+            # Of what a new container mounts, the listing shows the name only: it may be this image.
+            if (is_made_of_it or (mounts_count and container.mounted_images)) and container.id not in planned:
+                return container
+        return None
 
 
 def _goes_whatever_mounts_it(step: Step) -> bool:
     """Whether the step deletes an image of which the Engine does not ask what mounts it: only for a tag's own it does."""
-    removal = step.candidate.removal
-    by_tag = removal.reference is not None and removal.reference.digest is None
-    return bool(step.effect.gone) and not (by_tag and step.effect.gone == (removal.image_id,))
-
-
-def _container_since(step: Step, plan: Plan, engine: Engine, goes: bool) -> Container | None:
-    """A container that came after planning and uses the step's image.
-
-    Without force the Engine refuses to delete what a container was made from, but lets its names go, and what is mounted.
-    """
-    only_untags = not step.effect.deleted
-    spares_names = plan.force or (plan.spares_names_in_use and only_untags)
-    uses_count = spares_names or (goes and only_untags)
-    mounts_count = spares_names or (plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(step))
-    return _newcomer(step, plan, engine, uses_count, mounts_count) if uses_count or mounts_count else None
-
-
-def _newcomer(step: Step, plan: Plan, engine: Engine, uses_count: bool, mounts_count: bool) -> Container | None:
-    """A container that the plan does not know and that is made of the step's image, or mounts what may be it."""
-    planned = {container.id for container in plan.snapshot.containers}
-    for container in engine.list_containers():
-        is_made_of_it = uses_count and container.image_id == step.candidate.removal.image_id
-        # What a new container mounts is told by name only: it may be this image.
-        if (is_made_of_it or (mounts_count and container.mounted_images)) and container.id not in planned:
-            return container
-    return None
-
-
-def _refused(step: Step, plan: Plan, engine: Engine, explanation: str) -> StepOutcome:
-    """What the Engine would not do: a conflict, unless it is for a container that came after planning."""
-    outcome = _observed(step, engine, REFUSED, explanation)
-    if outcome.status != REFUSED or outcome.untagged or outcome.deleted:
-        return outcome
-    with contextlib.suppress(EngineError, EngineUnavailable):
-        container = _newcomer(step, plan, engine, uses_count=True, mounts_count=False)
-        if container is not None:
-            return outcome._replace(status=SKIPPED, reason=_came_into_use(container))
-    return outcome
+    reference = step.candidate.removal.reference
+    by_tag = reference is not None and reference.digest is None and not step.by_id
+    return bool(step.effect.gone) and not (by_tag and step.effect.gone == (step.candidate.removal.image_id,))
 
 
 def _came_into_use(container: Container) -> str:
     return f"container {container.name} started to use the image after planning"
 
 
-def _comparable(references: Sequence[Reference], store: str) -> frozenset[Reference]:
-    # An inspected image of the containerd store shows digest references that no record stands for.
-    return frozenset(ref for ref in references if store != CONTAINERD or ref.tag is not None)
-
-
-def _observed(step: Step, engine: Engine, status: str, reason: str) -> StepOutcome:
-    """Tell from a fresh reading what of the step's effect has happened."""
-    try:
-        listed = engine.list_images()
-    except (EngineError, EngineUnavailable) as exc:
-        return StepOutcome(step, FAILED, reason=f"{reason}; what was removed is unknown: {exc}", as_planned=False)
-    left = {image.id: image.references for image in listed}
-    return StepOutcome(
-        step,
-        status,
-        tuple(ref.familiar for owner, ref in step.effect.untagged if ref not in left.get(owner, ())),
-        tuple(image_id for image_id in step.effect.deleted if image_id not in left),
-        reason=reason,
-        as_planned=False,
-    )
-
-
-def _as_planned(step: Step) -> StepOutcome:
-    layers = tuple(layer for release in step.releases for layer in release.layers)
-    return StepOutcome(step, DONE, _untagged(step), step.effect.gone, layers)
+def _layers(step: Step) -> tuple[str, ...]:
+    return tuple(layer for release in step.releases for layer in release.layers)
 
 
 def _untagged(step: Step) -> tuple[str, ...]:

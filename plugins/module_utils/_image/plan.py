@@ -31,6 +31,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.model im
     SEVERAL_REFERENCES,
     Conflict,
     Effect,
+    Removal,
     StoreModel,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, SpaceLedger
@@ -59,13 +60,25 @@ class Verdict(t.NamedTuple):
 class Step(t.NamedTuple):
     """One removal of a plan, with what it will do and what must still hold right before it.
 
-    ``references`` are the image's at that point, ``releases`` what each deletion of the effect sets free.
+    ``references`` are the image's at that point, ``releases`` what each deletion of the effect sets free. ``by_id`` is
+    whether a request for the image's ID does the same as one for its name.
     """
 
     candidate: Candidate
     effect: Effect
     references: tuple[Reference, ...]
     releases: tuple[Release, ...]
+    by_id: bool = False
+
+    @property
+    def address(self) -> str:
+        """What is sent to the Engine.
+
+        A name may have moved between the last look and the request; an ID cannot, and without force the Engine itself
+        refuses it when a second name or a container has come.
+        """
+        removal = self.candidate.removal
+        return removal.image_id if self.by_id else removal.address
 
 
 class Clash(t.NamedTuple):
@@ -148,9 +161,15 @@ class Simulation:
             effect,
             tuple(self.store.images[image_id].references),
             tuple(self._ledger.release(gone) for gone in effect.gone),
+            self._is_the_same_by_id(candidate.removal, effect),
         )
         self.store.apply(effect)
         return step
+
+    def _is_the_same_by_id(self, removal: Removal, effect: Effect) -> bool:
+        if self._force or [*self.store.images[removal.image_id].references] != [removal.reference]:
+            return removal.reference is None
+        return self.store.predict(Removal(removal.image_id), False, self._prune_parents) == effect
 
     def _is_there(self, candidate: Candidate) -> bool:
         removal = candidate.removal

@@ -17,6 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     CONTAINERD,
     GRAPHDRIVER,
     EngineFacts,
+    Image,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedImage, Removed
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
@@ -85,6 +86,8 @@ def packed(files, links=()):
 class FakeEngine:
     """Sends what it was told to send as an archive, and removes."""
 
+    most_connections = 8
+
     def __init__(self, content, store=GRAPHDRIVER, error=None):
         self.facts = EngineFacts(store=store)
         self.asked = []
@@ -99,15 +102,19 @@ class FakeEngine:
             raise self._error
 
     def inspect_image(self, name):
-        left = tuple(Reference.parse(tag) for tag in TAGS if tag not in self.removed)
-        return InspectedImage(ID[GRAPHDRIVER], left)
+        return InspectedImage(ID[GRAPHDRIVER], self._left())
+
+    def _left(self):
+        return tuple(Reference.parse(tag) for tag in TAGS if tag not in self.removed)
 
     def remove_image(self, name, force, prune_parents):
-        self.removed.append(name)
-        return Removed((name,), () if len(self.removed) < 2 else (ID[GRAPHDRIVER],))
+        tag = self._left()[0].familiar
+        assert name in (tag, ID[GRAPHDRIVER])
+        self.removed.append(tag)
+        return Removed((tag,), () if len(self.removed) < 2 else (ID[GRAPHDRIVER],))
 
     def list_images(self):
-        return []
+        return [Image(ID[GRAPHDRIVER], self._left())]
 
     def list_containers(self):
         return []

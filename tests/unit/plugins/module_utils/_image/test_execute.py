@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
     parse_containers,
@@ -49,18 +52,31 @@ class FakeEngine:
     """Removes as an Engine without containers does, and steps in where a test says so.
 
     ``script`` maps a request, such as ``remove a:1`` or ``inspect a:1``, to what happens when it comes for the first
-    time: an exception is raised, a function is called with the Engine, anything else is the answer.
+    time: an exception is raised, a function is called with the Engine, anything else is the answer. A removal by the ID of an
+    image with one name is also found by that name. ``away`` is whether it answers nothing at all.
     """
+
+    most_connections = 8
 
     def __init__(self, host, script=None):
         self.images = {entry.id: [reference.familiar for reference in entry.references] for entry in host.images}
         self.containers = [{"Id": c.id, "Names": ["/" + c.name], "ImageID": c.image_id} for c in host.containers]
         self.requests = []
-        self._script = dict(script or {})
+        self.away = False
+        self.script = dict(script or {})
+        self._lock = threading.RLock()
 
-    def _asked(self, request, answer):
+    def _asked(self, request, answer, alias=""):
+        with self._lock:
+            return self._answer(request, answer, alias)
+
+    def _answer(self, request, answer, alias):
         self.requests.append(request)
-        scripted = self._script.pop(request, None)
+        if self.away:
+            raise EngineUnavailable("nobody answers")
+        scripted = self.script.pop(request, None)
+        if scripted is None:
+            scripted = self.script.pop(alias, None)
         if isinstance(scripted, Exception):
             raise scripted
         if callable(scripted):
@@ -96,7 +112,8 @@ class FakeEngine:
                 lines += [{"Deleted": owner}, {"Deleted": f"sha256:layer-of-{owner[7:9]}"}]
             return lines
 
-        return parse_removed(self._asked(f"remove {name}", answer))
+        names = self.images.get(name, ())
+        return parse_removed(self._asked(f"remove {name}", answer, f"remove {names[0]}" if len(names) == 1 else ""))
 
 
 def tag(name, owner):
@@ -109,6 +126,31 @@ def tag(name, owner):
         engine.images.setdefault(owner, []).append(name)
 
     return act
+
+
+def untag(name):
+    """This reference is removed."""
+
+    def act(engine):
+        for names in engine.images.values():
+            if name in names:
+                names.remove(name)
+
+    return act
+
+
+def later(act):
+    """It happens after the next listing."""
+
+    def plan(engine):
+        def first(engine):
+            rows = listed(engine.images)
+            act(engine)
+            return rows
+
+        engine.script["images"] = first
+
+    return plan
 
 
 def remove(*owners):
@@ -145,10 +187,28 @@ def error(status, text="the Engine's words"):
 HOST = (image("a1", "a:1", "a:2"), image("b1", "b:1"), image("c1", "c:1"))
 
 
+def go_away(engine):
+    """Nobody answers any more."""
+    engine.away = True
+
+
+class FakeTime:
+    """Passes only while somebody sleeps."""
+
+    def __init__(self):
+        self.seconds = 0.0
+        self.clock = Clock(lambda: self.seconds, self.sleep)
+
+    def sleep(self, seconds):
+        self.seconds += seconds
+
+
 def run(params, script=None, *parts, **fields):
+    parallel = fields.pop("parallel", 1)
     host = snapshot(*(parts or HOST), **fields)
     engine = FakeEngine(host, script)
-    outcome = execute(plan_removal(host, Request.parse(params), 0.0), engine)
+    plan = plan_removal(host, Request.parse(params), 0.0)
+    outcome = execute(plan, engine, parallel=parallel, clock=FakeTime().clock)
     return outcome, engine
 
 
@@ -183,7 +243,7 @@ RACES = [
         "it moved to image f10000000000",
         False,
     ),
-    ("tag gone", {"names": ["b:1"]}, {"inspect b:1": remove(B)}, [GONE], [], [], "it was already gone", False),
+    ("tag gone", {"names": ["b:1"]}, {"inspect b:1": remove(B)}, [GONE], [], [], "it was already removed", False),
     (
         "reference added",
         {"names": ["b:1"]},
@@ -217,11 +277,11 @@ RACES = [
     (
         "gone between check and removal",
         {"names": ["b:1"]},
-        {"remove b:1": error(404)},
+        {"remove b:1": then(remove(B), error(404))},
         [GONE],
         [],
         [],
-        "it was already gone",
+        "it was already removed",
         False,
     ),
     (
@@ -258,11 +318,51 @@ RACES = [
         "error with all done",
         {"names": ["b:1"]},
         {"remove b:1": then(remove(B), error(500))},
-        [FAILED],
+        [DONE],
         ["b:1"],
         [B],
-        "the Engine answered 500",
+        "the Engine answered 500: the Engine's words; it was removed all the same",
+        False,
+    ),
+    (
+        "not found, and listed",
+        {"names": ["b:1", "c:1"]},
+        {"remove b:1": error(404, "No such image: b:1")},
+        [FAILED, DONE],
+        ["c:1"],
+        [C],
+        "the Engine answered 404: No such image: b:1; the Engine still lists it",
         True,
+    ),
+    (
+        "not found by its ID, and listed",
+        {"names": [B]},
+        {f"remove {B}": error(404, "No such image")},
+        [FAILED],
+        [],
+        [],
+        "the Engine still lists it",
+        True,
+    ),
+    (
+        "not found by one of its names, which is listed",
+        {"names": ["a:1"]},
+        {"remove a:1": error(404, "No such image")},
+        [FAILED],
+        [],
+        [],
+        "the Engine still lists it",
+        True,
+    ),
+    (
+        "one of several names removed between check and removal",
+        {"names": ["a:1"]},
+        {"remove a:1": then(untag("a:1"), error(404))},
+        [GONE],
+        [],
+        [],
+        "it was already removed",
+        False,
     ),
     (
         "error half-way",
@@ -288,44 +388,110 @@ RACES = [
         "error in the check",
         {"names": ["b:1", "c:1"]},
         {"inspect b:1": error(500)},
-        [FAILED, DONE],
-        ["c:1"],
-        [C],
-        "500",
-        True,
+        [DONE, DONE],
+        ["b:1", "c:1"],
+        [B, C],
+        "the image could not be inspected, and was removed as it was listed: DELETE /images/a:1: the Engine answered 500",
+        False,
+    ),
+    (
+        "error in the check, and the listing says that the tag moved",
+        {"names": ["b:1"]},
+        {"inspect b:1": then(tag("b:1", C), error(500))},
+        [SKIPPED],
+        [],
+        [],
+        "it moved to image c10000000000 after planning",
+        False,
+    ),
+    (
+        "error in the check, and the listing says that it is gone",
+        {"names": [B]},
+        {f"inspect {B}": then(remove(B), error(500))},
+        [GONE],
+        [],
+        [],
+        "it was already removed",
+        False,
     ),
     (
         "connection lost in the check",
         {"names": ["b:1", "c:1"]},
         {"inspect b:1": EngineUnavailable("no answer")},
+        [DONE, DONE],
+        ["b:1", "c:1"],
+        [B, C],
+        "the image could not be inspected, and was removed as it was listed: no answer",
+        False,
+    ),
+    (
+        "Engine lost in the check",
+        {"names": ["b:1", "c:1"]},
+        {"inspect b:1": then(go_away, EngineUnavailable("nobody answers"))},
         [FAILED, FAILED],
         [],
         [],
-        "not tried: no answer",
+        "not tried: nobody answers",
         True,
     ),
     (
         "no answer to a removal that was done",
         {"names": ["b:1", "c:1"]},
         {"remove b:1": then(remove(B), EngineUnavailable("no answer"))},
-        [FAILED, DONE],
+        [DONE, DONE],
         ["b:1", "c:1"],
         [B, C],
-        "no answer",
-        True,
+        "no answer; it was removed all the same",
+        False,
+    ),
+    (
+        "no answer to a removal that was done half",
+        {"names": [A], "force": True},
+        {f"remove {A}": then(untag("a:1"), EngineUnavailable("no answer"))},
+        [SKIPPED],
+        ["a:1"],
+        [],
+        "references changed",
+        False,
+    ),
+    (
+        "no answer to a removal that was done after the look",
+        {"names": ["b:1"]},
+        {"remove b:1": then(later(remove(B)), EngineUnavailable("no answer"))},
+        [DONE],
+        ["b:1"],
+        [B],
+        "it was already removed; it was removed all the same",
+        False,
     ),
     (
         "connection lost in a removal",
         {"names": ["b:1", "c:1"]},
-        {
-            "remove b:1": EngineUnavailable("no answer"),
-            "images": EngineUnavailable("still none"),
-            "inspect c:1": EngineUnavailable("still none"),
-        },
+        {"remove b:1": then(go_away, EngineUnavailable("no answer"))},
         [FAILED, FAILED],
         [],
         [],
-        "no answer; what was removed is unknown: still none",
+        "no answer; what was removed is unknown: nobody answers",
+        True,
+    ),
+    (
+        "connection lost for a moment",
+        {"names": ["b:1", "c:1"]},
+        {"remove b:1": EngineUnavailable("no answer"), "images": EngineUnavailable("still none")},
+        [DONE, DONE],
+        ["b:1", "c:1"],
+        [B, C],
+        "",
+        False,
+    ),
+    (
+        "Engine lost at an error",
+        {"names": ["b:1", "c:1"]},
+        {"remove b:1": then(go_away, error(500))},
+        [FAILED, FAILED],
+        [],
+        [],
+        "it was asked for; what was removed is unknown: nobody answers",
         True,
     ),
     (
@@ -354,12 +520,12 @@ def test_what_happens_after_planning_is_told_and_never_removed(
     assert (result["untagged"], result["deleted"]) == (untagged, deleted)
     assert reason in "; ".join(step.reason for step in outcome.steps)
     assert bool(result.get("failed")) is failed
-    assert all(step.as_planned is (step.status == DONE) for step in outcome.steps)
+    assert all(not step.as_planned for step in outcome.steps if step.status != DONE)
 
 
 def test_what_was_skipped_stays_on_the_engine():
     _outcome, engine = run({"names": ["b:1", "c:1"]}, {"inspect b:1": tag("b:1", C)})
-    assert "remove b:1" not in engine.requests
+    assert f"remove {B}" not in engine.requests
     assert engine.images[B] == []
     assert engine.images[C] == ["c:1", "b:1"]
 
@@ -426,7 +592,7 @@ MOUNTED_SINCE = [
     ("a digest", [f"d@{D}"], [image("d1", f"d@{D}")], LATE, [SKIPPED]),
     ("a parent that would go along", ["d:1"], [image("d1", "d:1", parent="e1"), image("e1")], LATE, [SKIPPED]),
     ("a name of several", ["a:1"], HOST, LATE, [DONE]),
-    ("an image's only name, which the Engine minds", ["b:1"], HOST, LATE, [DONE]),
+    ("an image's only name, which is removed by its ID", ["b:1"], HOST, LATE, [SKIPPED]),
 ]
 
 
@@ -496,9 +662,8 @@ def test_what_the_engine_did_counts_not_what_was_predicted(lines, left, untagged
 
 def test_what_cannot_be_looked_up_after_an_unforeseen_answer_is_what_the_engine_said():
     answer = [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}]
-    for failure in (EngineUnavailable("no answer"), error(500)):
-        outcome, _engine = run({"names": ["b:1"]}, {"remove b:1": answer, "images": failure})
-        assert outcome.steps[0].deleted == (B, C)
+    outcome, _engine = run({"names": ["b:1"]}, {"remove b:1": then(go_away, answer)})
+    assert outcome.steps[0].deleted == (B, C)
 
 
 def test_layers_are_told_from_images():
