@@ -21,13 +21,21 @@ options:
     default: []
   archive_dir:
     description:
-      - A directory on the managed host. Before an image goes for good, it is saved there with all its tags, as a file that
+      - A directory on the managed host. Before an image is deleted, it is saved there with all its tags, as a file that
         C(docker load) takes. An image that only loses a reference is not saved.
       - The archive is written aside, read back and checked, and then named after the image's ID, with the extension C(.tar) and
         the mode V(0600). An earlier archive of the same image is replaced.
       - An image that could not be saved is not removed, and the task fails after the rest is done.
-      - The directory is made if it is not there. Check mode writes nothing.
+      - The directory is created if it does not exist. Check mode writes nothing.
     type: path
+  parallel:
+    description:
+      - The number of connections on which images are removed at a time; V(1) removes one image after the other.
+      - Images that depend on each other, because one is the parent of the other, are removed in the order of the plan, as are
+        the references of one image. The result is the same for every number, and in the same order.
+      - More than the default was measured to be no faster.
+    type: int
+    default: 8
   layers:
     description:
       - Also return C(deleted_layers), and exact bytes where the store shows enough.

@@ -45,6 +45,13 @@ def written(option: str, values: Iterable[t.Any]) -> list[str]:
     return texts
 
 
+def at_least(option: str, value: int, least: int) -> int:
+    """A number that is not too small. Raises :class:`InvalidRequest`."""
+    if value < least:
+        raise InvalidRequest(f"{option}: {value} is less than {least}")
+    return value
+
+
 class LabelMatch(t.NamedTuple):
     """``key`` or ``key=value``."""
 

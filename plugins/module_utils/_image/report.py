@@ -81,8 +81,8 @@ def warnings(outcome: Outcome) -> list[str]:
     for step in outcome.steps:
         if step.status == STEP_SKIPPED:
             texts.append(f"{step.step.candidate.target} was not removed: {step.reason}")
-        elif step.status == DONE and not step.as_planned:
-            texts.append(f"{step.step.candidate.target}: {step.reason}; the result tells what was observed")
+        elif step.status == DONE and step.reason:
+            texts.append(f"{step.step.candidate.target}: {step.reason}; the result shows what was observed")
     return texts
 
 
@@ -191,7 +191,7 @@ def _conflicts(outcome: Outcome) -> list[dict[str, t.Any]]:
             "target": step.step.candidate.target,
             "reason": step.reason,
             "container": None,
-            "forceable": "must" in step.reason,
+            "forceable": step.forceable,
             "remedy": "the conflict came up after planning: run the task again",
         }
         for step in outcome.steps

@@ -17,6 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 if t.TYPE_CHECKING:
@@ -34,11 +35,18 @@ class Stage:
     layers: bool
     details: str
     archive_dir: str | None
+    parallel: int
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
         """Read all options before any request. Raises :class:`InvalidRequest`."""
-        return cls(Request.parse(params), params["layers"], params["details"], params["archive_dir"])
+        return cls(
+            Request.parse(params),
+            params["layers"],
+            params["details"],
+            params["archive_dir"],
+            at_least("parallel", params["parallel"], 1),
+        )
 
     def run(
         self,
@@ -53,5 +61,5 @@ class Stage:
         present = engine.read(filters, self.layers) if snapshot is None or filters else snapshot
         archive = Archive.at(self.archive_dir, engine)
         plan = plan_removal(after_results(present, earlier), self.request, now)
-        outcome = carry_out(plan, engine, check_mode, archive)
+        outcome = carry_out(plan, engine, check_mode, archive, self.parallel)
         return Report(report(outcome, self.details, self.layers), warnings(outcome))

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
     foretold_bytes,
     gather,
@@ -48,6 +49,7 @@ class Stage:
     layers: bool
     details: str
     archive_dir: str | None
+    parallel: int
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
@@ -59,6 +61,7 @@ class Stage:
             params["layers"],
             params["details"],
             params["archive_dir"],
+            at_least("parallel", params["parallel"], 1),
         )
 
     def run(
@@ -79,7 +82,7 @@ class Stage:
         evidence = gather(engine, expected, policy, before, record, now)
         archive = Archive.at(self.archive_dir, engine)
         decision = plan_policy(expected, policy, evidence)
-        outcome = carry_out(decision.plan, engine, check_mode, archive)
+        outcome = carry_out(decision.plan, engine, check_mode, archive, self.parallel)
         after = measure_after(engine, policy, host, before, decision.expected, check_mode)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
         result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)

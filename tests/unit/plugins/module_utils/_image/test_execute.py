@@ -701,3 +701,122 @@ def test_a_refused_plan_sends_nothing():
     assert outcome.steps == ()
     assert engine.requests == []
     assert report(outcome)["failed"]
+
+
+MANY = [image(f"{number:02x}", f"app:{number}") for number in range(0x10, 0x70)]
+
+
+@pytest.mark.parametrize("parallel", [1, 2, 8, 50])
+@pytest.mark.parametrize("store", STORES)
+def test_side_by_side_the_result_is_that_of_one_after_the_other(store, parallel):
+    script = {"remove app:30": error(500), "inspect app:40": tag("app:40", A), "remove app:50": error(409)}
+    params = {"patterns": ["app"], "on_conflict": "skip"}
+    one_by_one, _engine = run(params, dict(script), *HOST, *MANY, store=store, parallel=1)
+    outcome, engine = run(params, dict(script), *HOST, *MANY, store=store, parallel=parallel)
+    assert report(outcome, layers=True) == report(one_by_one, layers=True)
+    assert [step.status for step in outcome.steps].count(DONE) == len(MANY) - 3
+    assert len(engine.images) == len(HOST) + 3
+
+
+def test_a_shared_layer_is_reported_where_it_goes_in_the_order_of_the_plan():
+    shared, own = "sha256:shared", "sha256:own"
+    layers = [("sha256:d0",), ("sha256:d0", "sha256:d1")]
+    host = snapshot(*(image(f"a{n}", f"app:{n}", layers=layers[n], size=n + 1, shared_size=0) for n in (0, 1)))
+    plan = plan_removal(host, Request.parse({"names": ["app:1", "app:0"]}), 0.0)
+    (own,), (shared,) = ([layer for release in step.releases for layer in release.layers] for step in plan.steps)
+    engine = FakeEngine(
+        host,
+        {
+            "remove app:0": then(remove(image_id("a0")), [{"Untagged": "app:0"}, {"Deleted": image_id("a0")}]),
+            "remove app:1": then(
+                remove(image_id("a1")),
+                [{"Untagged": "app:1"}, {"Deleted": image_id("a1")}, {"Deleted": own}, {"Deleted": shared}],
+            ),
+        },
+    )
+    outcome = execute(plan, engine)
+    assert [step.layers for step in outcome.steps] == [(own,), (shared,)]
+    assert report(outcome, layers=True)["deleted_layers"] == report(predict(plan), layers=True)["deleted_layers"]
+
+
+DEVIATIONS = [
+    # situation, host, names, script, untagged, deleted
+    (
+        "reported as planned, and kept, after another step failed",
+        HOST,
+        ["b:1", "c:1"],
+        {"remove b:1": error(500), "remove c:1": [{"Untagged": "c:1"}, {"Deleted": C}]},
+        ["c:1"],
+        [],
+    ),
+    (
+        "a parent that went along with a lost answer",
+        [image("d1", "d:1", parent="e1"), image("e1")],
+        ["d:1"],
+        {"remove d:1": then(remove(D, image_id("e1")), EngineUnavailable("no answer"))},
+        ["d:1"],
+        [D, image_id("e1")],
+    ),
+    (
+        "a parent that went along with a lost answer, and was not to",
+        [image("d1", "d:1", parent="e1"), image("d2", "d:2", parent="e1"), image("e1")],
+        ["d:1"],
+        {"remove d:1": then(remove(D, image_id("e1")), EngineUnavailable("no answer"))},
+        ["d:1"],
+        [D, image_id("e1")],
+    ),
+    (
+        "an image that somebody else removed meanwhile",
+        [image("d1", "d:1"), image("e1", "e:1")],
+        ["d:1"],
+        {"remove d:1": then(remove(D, image_id("e1")), EngineUnavailable("no answer"))},
+        ["d:1"],
+        [D],
+    ),
+]
+
+
+@pytest.mark.parametrize(("host", "names", "script", "untagged", "deleted"), cells(DEVIATIONS), ids=ids(DEVIATIONS))
+def test_after_a_deviation_a_fresh_listing_says_what_was_removed(host, names, script, untagged, deleted):
+    result = report(run({"names": names}, script, *host)[0])
+    assert (result["untagged"], result["deleted"]) == (untagged, deleted)
+
+
+def test_a_parent_that_was_to_be_kept_and_went_along_is_reported_after_a_deviation():
+    host = [image("d1", "d:1", parent="e1"), image("e1", "e:1"), image("f1", "f:1")]
+    lines = [{"Untagged": "e:1"}, {"Deleted": image_id("e1")}]
+    script = {"remove e:1": then(remove(image_id("e1")), lines), "remove f:1": error(500)}
+    outcome, _engine = run({"names": ["e:1", "f:1"]}, script, *host, store=CONTAINERD)
+    assert outcome.plan.steps[0].effect.survives == {image_id("e1")}
+    assert report(outcome)["deleted"] == [image_id("e1")]
+
+
+def test_a_removal_that_takes_its_time_and_gets_no_answer_is_not_asked_for_again():
+    host = snapshot(*HOST)
+    time = FakeTime()
+    engine = FakeEngine(host, {"remove b:1": lambda engine: time.sleep(600) or EngineUnavailable("timed out")})
+    outcome = execute(plan_removal(host, Request.parse({"names": ["b:1", "c:1"]}), 0.0), engine, clock=time.clock)
+    assert [(step.status, step.reason) for step in outcome.steps] == [(FAILED, "timed out"), (DONE, "")]
+    assert engine.requests.count(f"remove {B}") == 1
+
+
+def test_a_removal_that_is_never_answered_is_given_up():
+    script = {"remove b:1": EngineUnavailable("no answer")}
+
+    class Deaf(FakeEngine):
+        def remove_image(self, name, force, prune_parents):
+            self.script.update(script)
+            return super().remove_image(name, force, prune_parents)
+
+    host = snapshot(*HOST)
+    engine = Deaf(host)
+    outcome = execute(plan_removal(host, Request.parse({"names": ["b:1"]}), 0.0), engine, clock=FakeTime().clock)
+    assert [(step.status, step.reason) for step in outcome.steps] == [(FAILED, "no answer")]
+    assert engine.requests.count(f"remove {B}") == 3
+
+
+def test_one_listing_of_containers_serves_many_names_of_an_image():
+    tags = [f"app:{number}" for number in range(100)]
+    _outcome, engine = run({"names": tags}, {}, image("a1", *tags))
+    assert engine.requests.count("containers") == 1
+    assert engine.images == {}

@@ -285,7 +285,7 @@ ENDS = [
         "untagged",
         [],
         False,
-        ["base:1: not as predicted; the result tells what was observed"],
+        ["base:1: not as predicted; the result shows what was observed"],
     ),
 ]
 
