@@ -438,6 +438,13 @@ absent:
   type: list
   elements: str
   sample: []
+unmatched:
+  description:
+    - Patterns that match nothing on the host, each behind its option. Each is a warning too.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: str
+  sample: ["keep.patterns: registry.example.com/bsae/*"]
 conflicts:
   description:
     - The removals that the Engine refused because something changed after planning. They are no failure.

@@ -14,11 +14,13 @@ version_added: 1.0.0
 author:
   - imagewarden contributors (@imagewarden)
 description:
-  - Removes references and images from a Docker Engine, as C(docker rmi) does, with a check mode that foretells exactly
+  - Removes references and images from a Docker Engine, as C(docker rmi) does, with a check mode that predicts exactly
     what will be untagged and deleted.
   - Every removal is simulated in sequence on a snapshot of the Engine's store, and its target is verified right before
     it is removed. What changed in between is skipped and reported.
-  - An image that is not there is no error, because the state asked for holds.
+  - A missing image is not an error.
+  - An image that is removed with its only name is addressed by its ID, so that a name which moves at that moment is never removed.
+    Without O(force), the Engine itself then refuses an image that got a second name or a container.
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes
@@ -32,7 +34,7 @@ options:
       - A name without a tag and a digest means the tag V(latest).
       - An image that has several references is removed by its ID only when all of them are of one repository and at most one
         of them is a tag, or with O(force=true). Name its references instead.
-      - A short ID that stands for several images is an error that lists them.
+      - A short ID of several images is an error that lists them.
       - Quote what consists of digits, such as the ID V("0501") or the name V("1.10"). YAML takes these for numbers otherwise and
         reads V(1.10) as V(1.1), so that a number is an error.
       - A name is not a pattern. Use O(patterns) for V(redis:*), and O(filters) for the V(<none>) that C(docker images) prints.
@@ -43,8 +45,8 @@ options:
     description:
       - Narrows what O(names) and O(patterns) select. Given alone, it selects every image that matches, with all its references.
       - The keys are those of C(docker images --filter). Every key that is given must match.
-      - V(dangling) is a boolean. As for the Engine, an image with digests but no tag is dangling on the graphdriver store and
-        not on the containerd store. An untagged parent of another image is not selected.
+      - V(dangling) is a boolean. As for the Engine, an image with digests but no tag is dangling with graph drivers and
+        not with the containerd store. An untagged parent of another image is not selected.
       - V(label) is a C(key) or C(key=value), or a list of them that must all match. V(label!) is the same, and none of them may match.
       - V(before) and V(since) name an image. The Engine itself compares the creation dates.
       - V(until) is a duration such as V(168h) or V(7d), or a timestamp such as V(2020-07-07T00:00:00Z). It is compared with
@@ -67,8 +69,8 @@ options:
   force:
     description:
       - Remove images that stopped containers use, and images with several references by their ID, as the Engine's own C(force).
-      - This is the last resort. A container whose image was removed cannot be created again. On the graphdriver store an
-        image goes for good while a stopped container uses it.
+      - This is the last resort. A container whose image was removed cannot be created again. With graph drivers (overlay2), an
+        image is deleted even while a stopped container uses it.
     type: bool
     default: false
   prune_parents:
@@ -80,20 +82,20 @@ options:
 notes:
   - Check mode and the real run return the same C(failed), C(changed), RV(untagged), RV(deleted), RV(absent), RV(conflicts) and C(diff)
     on the same state of the Engine, on both image stores.
-  - Where check mode cannot foretell is what no API shows. The layers that BuildKit holds stay, so RV(deleted_layers) can be
+  - Check mode cannot predict what no API shows. The layers that BuildKit holds stay, so RV(deleted_layers) can be
     shorter in the real run, and RV(space_exact) is V(false) then.
-  - An Engine tells the name by which a container mounts an image, and not the image. When that name is gone, or was given to an
-    image after the container was created, every image may be the mounted one, and its last reference is a conflict.
+  - An Engine reports the name by which a container mounts an image, and not the image. When that name was removed, or was given to
+    an image after the container was created, every image may be the mounted one, and its last reference is a conflict.
   - On Engine 26 with the containerd store, an image without content for the host's platform is not listed, and counts as absent.
 seealso:
   - module: imagewarden.docker.container_remove
   - module: imagewarden.docker.image_prune_policy
   - ref: From commands to tasks <ansible_collections.imagewarden.docker.docsite.guide_commands>
-    description: Commands of Docker, and the tasks that stand for them.
+    description: Commands of Docker, and the equivalent tasks.
   - ref: Audits in check mode <ansible_collections.imagewarden.docker.docsite.guide_check_mode_audits>
-    description: How to read a forecast, and how to chain tasks in check mode.
+    description: How to read a prediction, and how to chain tasks in check mode.
   - name: docker image rm
-    description: The command that this module stands for.
+    description: The command that this module replaces.
     link: https://docs.docker.com/reference/cli/docker/image/rm/
 """
 
@@ -151,7 +153,7 @@ untagged:
   sample: ["redis:alpine", "redis@sha256:5313c2c1a2ad0ffc1e0a4e8c38d2b8fd4ebbd2c0b8b9a4a3c7a4a1bf4f2a6e10"]
 deleted:
   description:
-    - The IDs of the images that are gone, in order, with the untagged parents that went along.
+    - The IDs of the images that were deleted, in order, with the untagged parents that went along.
     - An image that the containerd store reports as deleted and keeps as the parent of another is not among them.
   returned: always, unless the task failed before planning
   type: list
@@ -159,12 +161,19 @@ deleted:
   sample: ["sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f"]
 absent:
   description:
-    - What was asked for and is not there, as it was written. This is no error.
+    - What was asked for and does not exist, as it was written. A missing image is not an error.
     - In the real run, also what somebody else removed after planning.
   returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: ["centos:6"]
+unmatched:
+  description:
+    - The O(patterns) and O(excludes) that match no reference of the host, each behind its option. Each is a warning too.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: str
+  sample: ["excludes: registry.example.com/bsae/*"]
 conflicts:
   description: The removals that the Engine would refuse, or did refuse because something changed after planning.
   returned: always, unless the task failed before planning
@@ -184,7 +193,7 @@ conflicts:
       type: dict
       sample: {name: cache, id: 3f2a1b9c8d7e, state: exited}
     forceable:
-      description: Whether the Engine would give in to C(force).
+      description: Whether the Engine would do it with C(force).
       type: bool
       sample: true
     remedy:
@@ -278,7 +287,7 @@ archived:
 deleted_layers:
   description:
     - The chain IDs of the layers that were deleted, in the Engine's order.
-    - V(null) on the containerd store, which does not tell.
+    - V(null) on the containerd store, which does not report them.
   returned: with O(layers=true), unless the task failed before planning
   type: list
   elements: str

@@ -20,7 +20,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.select i
     Candidate,
     Selection,
     find_compared,
+    finding_nothing,
     protected_by,
+    protecting_nothing,
     select,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
@@ -47,6 +49,9 @@ KEPT = "kept"
 SKIPPED = "skipped"
 
 NOT_SELECTED = "nothing selects it"
+
+#: Conflicts of which a message has room for the remedy of each.
+_FEW = 3
 
 
 class Verdict(t.NamedTuple):
@@ -92,7 +97,8 @@ class Clash(t.NamedTuple):
 class Plan:
     """What a task will do. Feeds check mode, the real run, the diff and the report alike.
 
-    ``verdicts`` are those of images that no step changes. ``refusal`` is why nothing is done at all.
+    ``unmatched`` are patterns that match nothing on the host, each behind its option. ``verdicts`` are those of images that no
+    step changes. ``refusal`` is why nothing is done at all.
     ``spares_names_in_use`` is whether an image that a container came to use after planning keeps its names too.
     """
 
@@ -100,6 +106,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     clashes: tuple[Clash, ...] = ()
     absent: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
     verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
     refusal: str | None = None
     force: bool = False
@@ -124,6 +131,7 @@ class Simulation:
         )
         self._unread = {image.id for image in snapshot.images if image.names_unread}
         self._ledger = SpaceLedger(snapshot)
+        self._parents = snapshot.parents
         self._force = force
         self._prune_parents = prune_parents
         self._untag_only = untag_only
@@ -169,6 +177,9 @@ class Simulation:
     def _is_the_same_by_id(self, removal: Removal, effect: Effect) -> bool:
         if self._force or [*self.store.images[removal.image_id].references] != [removal.reference]:
             return removal.reference is None
+        # Should a child stay after all, its parent is kept when it is removed by its name, and not by its ID on containerd.
+        if removal.image_id in self._parents:
+            return False
         return self.store.predict(Removal(removal.image_id), False, self._prune_parents) == effect
 
     def _is_there(self, candidate: Candidate) -> bool:
@@ -239,13 +250,17 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
         tuple(steps),
         tuple(clashes),
         selection.absent,
+        (
+            *finding_nothing("patterns", request.patterns or (), snapshot),
+            *protecting_nothing("excludes", request.excludes, snapshot),
+        ),
         verdicts,
         force=request.force,
         prune_parents=request.prune_parents,
         skip_conflicts=request.skip_conflicts,
     )
     if clashes and not request.skip_conflicts:
-        return refuse(plan, _conflict_message(clashes))
+        return refuse(plan, _conflict_message(clashes, snapshot))
     return plan
 
 
@@ -312,12 +327,19 @@ def remedy(clash: Clash, snapshot: Snapshot) -> str:
     return advice + (", or as the last resort set force: true" if conflict.forceable else "")
 
 
-def _conflict_message(clashes: t.Sequence[Clash]) -> str:
-    shown = "; ".join(f"{clash.candidate.target}: {describe(clash.conflict)}" for clash in clashes[:10])
+def _conflict_message(clashes: t.Sequence[Clash], snapshot: Snapshot) -> str:
+    """Few conflicts with their remedies, of many just what they are."""
+    with_remedies = len(clashes) <= _FEW
+    shown = "; ".join(
+        f"{clash.candidate.target}: {describe(clash.conflict)}"
+        + (f" ({remedy(clash, snapshot)})" if with_remedies else "")
+        for clash in clashes[:10]
+    )
     more = f"; and {len(clashes) - 10} more" if len(clashes) > 10 else ""
+    see = "Set" if with_remedies else "See conflicts for the remedy of each, or set"
     return (
         f"nothing was removed, because the Engine would refuse {len(clashes)} of the removals: {shown}{more}."
-        " See conflicts for the remedy of each, or set on_conflict: skip to remove the rest"
+        f" {see} on_conflict: skip to remove the rest"
     )
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
@@ -29,7 +30,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses imp
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
         Container,
@@ -53,6 +54,7 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
         "untagged": untagged,
         "deleted": deleted,
         "absent": [*plan.absent, *(step.step.candidate.target for step in outcome.steps if step.status == GONE)],
+        "unmatched": list(plan.unmatched),
         "conflicts": _conflicts(outcome),
         "images": _images(plan.snapshot, verdicts, details),
         "space_reclaimed": space.certain,
@@ -60,7 +62,7 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
         "space_expected": space.expected,
         "engine": engine_facts(plan.snapshot.engine),
         "summary": _summary(untagged, deleted, verdicts, space),
-        "diff": _diff(plan.snapshot, untagged, deleted),
+        "diff": _diff(plan.snapshot, outcome, verdicts),
     }
     if layers:
         is_graphdriver = plan.snapshot.engine.store == GRAPHDRIVER
@@ -77,13 +79,31 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
 
 def warnings(outcome: Outcome) -> list[str]:
     """What an operator should know although the task did not fail."""
-    texts = []
-    for step in outcome.steps:
-        if step.status == STEP_SKIPPED:
-            texts.append(f"{step.step.candidate.target} was not removed: {step.reason}")
-        elif step.status == DONE and step.reason:
-            texts.append(f"{step.step.candidate.target}: {step.reason}; the result shows what was observed")
-    return texts
+    texts = [
+        f"{step.step.candidate.target}: {step.reason}; the result shows what was observed"
+        for step in outcome.steps
+        if step.status == DONE and step.reason
+    ]
+    texts += [f"{pattern} matches nothing on this host" for pattern in outcome.plan.unmatched]
+    return [*_skipped(outcome), *texts]
+
+
+def _skipped(outcome: Outcome) -> list[str]:
+    """One warning for all removals that were asked for and skipped: nobody looks for them in the result of a task that is ok."""
+    plan = outcome.plan
+    skipped = [
+        f"{step.step.candidate.target} ({step.reason})"
+        for step in outcome.steps
+        if step.status == STEP_SKIPPED or (step.status == REFUSED and plan.skip_conflicts)
+    ]
+    if plan.refusal is None:
+        skipped = [f"{clash.candidate.target} ({describe(clash.conflict)})" for clash in plan.clashes] + skipped
+    if not skipped:
+        return []
+    total = len(outcome.steps) + len(plan.clashes)
+    more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
+    were = f"{'was' if len(skipped) == 1 else 'were'} skipped"
+    return [f"{len(skipped)} of {_count(total, 'removal')} {were}: {'; '.join(skipped[:10])}{more}"]
 
 
 def engine_facts(engine: EngineFacts) -> dict[str, str]:
@@ -102,6 +122,7 @@ def container_facts(container: Container) -> dict[str, str]:
     return {"name": container.name, "id": short_id(container.id), "state": container.state}
 
 
+_DIGITS_RE = re.compile(r"([0-9]+)")
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -213,14 +234,15 @@ def _released(step: StepOutcome) -> list[Release]:
 
 def _summary(untagged: Sequence[str], deleted: Sequence[str], verdicts: Mapping[str, Verdict], space: Freed) -> str:
     kept = sum(1 for verdict in verdicts.values() if verdict.action == KEPT)
+    untagging, deleting, *skipping = _counts(untagged, deleted, verdicts)
+    reclaimed = f"{'' if space.is_exact else 'about '}{human_size(space.expected)} reclaimed"
+    return ", ".join([untagging, deleting, reclaimed, f"{kept} kept", *skipping])
+
+
+def _counts(untagged: Collection[str], deleted: Collection[str], verdicts: Mapping[str, Verdict]) -> list[str]:
     skipped = sum(1 for verdict in verdicts.values() if verdict.action == SKIPPED)
-    parts = [
-        f"{_count(len(untagged), 'reference')} untagged",
-        f"{_count(len(deleted), 'image')} deleted",
-        f"{'' if space.is_exact else 'about '}{human_size(space.expected)} reclaimed",
-        f"{kept} kept",
-    ]
-    return ", ".join(parts + ([f"{skipped} skipped"] if skipped else []))
+    counts = [f"{_count(len(untagged), 'reference')} untagged", f"{_count(len(deleted), 'image')} deleted"]
+    return [*counts, f"{skipped} skipped"] if skipped else counts
 
 
 def _count(number: int, noun: str) -> str:
@@ -236,26 +258,44 @@ def _failure_message(outcome: Outcome) -> str:
     return f"{_count(len(failures), 'removal')} failed: {shown}{more}. The result lists what was removed"
 
 
-def _diff(snapshot: Snapshot, untagged: Sequence[str], deleted: Sequence[str]) -> dict[str, str]:
-    """Before and after of the images that change, a line an image and a line a reference."""
-    going, gone = set(untagged), set(deleted)
+def _diff(snapshot: Snapshot, outcome: Outcome, verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+    """Before and after of the images that change or are skipped, an image after the other by their names, untagged ones last."""
+    going = {name for step in outcome.steps for name in step.untagged}
+    gone = {image_id for step in outcome.steps for image_id in step.deleted}
     before: list[str] = []
     after: list[str] = []
-    for image in snapshot.images:
+    for image in sorted(snapshot.images, key=_natural):
         names = [ref.familiar for ref in image.references]
         left = [name for name in names if name not in going]
-        if image.id not in gone and left == names:
-            continue
-        title = f"image {short_id(image.id)} ({human_size(image.size)}{_age(image)})"
-        before += [title] + [f"  {name}" for name in names or ["<untagged>"]]
-        if image.id not in gone:
-            after += [title] + [f"  {name}" for name in left or ["<untagged>"]]
-    return {"before": _lines(before), "after": _lines(after)}
+        if image.id in gone:
+            before += _image_lines(image, names)
+        elif left != names:
+            before += _image_lines(image, names)
+            after += _image_lines(image, left)
+        elif verdicts[image.id].action == SKIPPED:
+            lines = _image_lines(image, names, f" skipped: {verdicts[image.id].reason}")
+            before += lines
+            after += lines
+    return {
+        "before_header": f"{snapshot.engine.host}: images before",
+        "after_header": f"{snapshot.engine.host}: images after: {', '.join(_counts(going, gone, verdicts))}",
+        "before": _lines(before),
+        "after": _lines(after),
+    }
 
 
-def _age(image: Image) -> str:
+def _natural(image: Image) -> tuple[t.Any, ...]:
+    """By the first reference, with numbers in it as numbers, so that 1.10 comes after 1.9."""
+    name = image.references[0].familiar if image.references else ""
+    parts = _DIGITS_RE.split(name)
+    # Every other part is a number.
+    return (not name, [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)], image.id)
+
+
+def _image_lines(image: Image, names: Sequence[str], remark: str = "") -> list[str]:
     date = created(image)
-    return f", created {date[:10]}" if date else ""
+    facts = f"{short_id(image.id)} ({human_size(image.size)}{f', created {date[:10]}' if date else ''}){remark}"
+    return [f"image {facts}", *(f"  {name}" for name in names)] if names else [f"<untagged> {facts}"]
 
 
 def _lines(lines: Sequence[str]) -> str:

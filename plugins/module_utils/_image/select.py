@@ -190,6 +190,21 @@ def protected_by(patterns: Sequence[Pattern], image: Image) -> dict[Reference, P
     return found
 
 
+def finding_nothing(option: str, patterns: Iterable[Pattern], snapshot: Snapshot) -> tuple[str, ...]:
+    """The patterns of an option that select no reference of the host."""
+    references = [reference for image in snapshot.images for reference in image.references]
+    return tuple(f"{option}: {pattern.text}" for pattern in patterns if not any(map(pattern.matches, references)))
+
+
+def protecting_nothing(option: str, patterns: Iterable[Pattern], snapshot: Snapshot) -> tuple[str, ...]:
+    """The patterns of an option that keep no reference of the host: most likely a mistake, and a dangerous one."""
+    return tuple(
+        f"{option}: {pattern.text}"
+        for pattern in patterns
+        if not any(protected_by([pattern], image) for image in snapshot.images)
+    )
+
+
 def _shown_digests(image: Image) -> Iterator[Reference]:
     for name in image.digests:
         with contextlib.suppress(ValueError):

@@ -94,6 +94,7 @@ def test_a_result_has_every_key_and_is_json(store):
         "untagged",
         "deleted",
         "deleted_layers",
+        "unmatched",
         "absent",
         "conflicts",
         "images",
@@ -129,7 +130,7 @@ def test_nothing_to_do_is_no_change():
     assert not result["changed"]
     assert "failed" not in result
     assert result["images"] == []
-    assert result["diff"] == {"before": "", "after": ""}
+    assert result["diff"]["before"] == result["diff"]["after"]
     assert result["summary"].startswith("0 references untagged, 0 images deleted, ")
     assert result["summary"].endswith("4 kept")
 
@@ -142,6 +143,8 @@ def test_the_summary_counts():
 
 def test_the_diff_shows_what_changes_and_nothing_else():
     assert predicted({"names": ["app:1", "base:1"]})["diff"] == {
+        "before_header": "host: images before",
+        "after_header": "host: images after: 2 references untagged, 1 image deleted",
         "before": (
             "image a10000000000 (1 MB, created 2023-11-14)\n"
             "  app:1\n"
@@ -155,7 +158,9 @@ def test_the_diff_shows_what_changes_and_nothing_else():
 
 def test_the_diff_shows_an_image_without_names_and_without_an_age():
     assert predicted({"names": ["d10"]})["diff"] == {
-        "before": "image d10000000000 (500 B)\n  <untagged>\n",
+        "before_header": "host: images before",
+        "after_header": "host: images after: 0 references untagged, 1 image deleted",
+        "before": "<untagged> d10000000000 (500 B)\n",
         "after": "",
     }
 
@@ -163,7 +168,66 @@ def test_the_diff_shows_an_image_without_names_and_without_an_age():
 def test_the_diff_shows_an_image_that_loses_its_last_name_and_stays():
     diff = predicted({"names": ["used:1"], "force": True})["diff"]
     assert diff["before"].endswith("  used:1\n")
-    assert diff["after"].endswith("  <untagged>\n")
+    assert diff["after"] == "<untagged> c10000000000 (3 MB, created 2023-11-14)\n"
+
+
+def test_the_diff_is_in_the_order_of_names_with_numbers_as_numbers_and_untagged_images_last():
+    parts = [image("e1", "app:1.10"), image("e2", "app:1.9"), image("e3"), image("e4", "10:1"), image("e5", "9:1")]
+    diff = predicted({"filters": {"label!": "keep"}}, *parts)["diff"]
+    lines = [line.strip() for line in diff["before"].splitlines() if not line.startswith("image ")]
+    assert lines[:4] == ["9:1", "10:1", "app:1.9", "app:1.10"]
+    assert lines[4].startswith("<untagged> e30000000000 ")
+
+
+def test_the_diff_shows_what_is_skipped_as_a_line_that_does_not_change():
+    diff = predicted({"patterns": ["base", "used"], "on_conflict": "skip"})["diff"]
+    assert diff["after"] == (
+        "image c10000000000 (3 MB, created 2023-11-14) skipped: "
+        "the image is used by a container: web (776562000000, running)\n  used:1\n"
+    )
+    assert diff["after"] in diff["before"]
+    assert diff["after_header"].endswith(", 1 image deleted, 1 skipped")
+
+
+UNMATCHED = [
+    # situation, parameters, what matched nothing
+    ("all match", {"patterns": ["app"], "excludes": ["app:2"]}, []),
+    ("a pattern", {"patterns": ["app", "apq:*"]}, ["patterns: apq:*"]),
+    ("two that match the same", {"patterns": ["app", "app:1"]}, []),
+    ("an exclude", {"patterns": ["app"], "excludes": ["apq"]}, ["excludes: apq"]),
+    ("two excludes that keep the same", {"patterns": ["base"], "excludes": ["app", "app:1"]}, []),
+    ("an expression", {"patterns": ["^apq:"], "use_regex": True}, ["patterns: ^apq:"]),
+]
+
+
+@pytest.mark.parametrize(("params", "unmatched"), [row[1:] for row in UNMATCHED], ids=[row[0] for row in UNMATCHED])
+def test_a_pattern_that_matches_nothing_is_in_the_result_and_a_warning(params, unmatched):
+    plan = plan_removal(snapshot(*HOST), Request.parse(params), 0.0)
+    outcome = predict(plan)
+    assert report(outcome)["unmatched"] == unmatched
+    assert warnings(outcome) == [f"{pattern} matches nothing on this host" for pattern in unmatched]
+
+
+def test_what_was_asked_for_and_skipped_is_one_warning():
+    outcome = predict(
+        plan_removal(snapshot(*HOST), Request.parse({"patterns": ["base", "used"], "on_conflict": "skip"}), 0.0)
+    )
+    assert warnings(outcome) == [
+        "1 of 2 removals was skipped: used:1 (the image is used by a container: web (776562000000, running))"
+    ]
+    many = [part for n in range(12) for part in (image(f"a{n:02}", f"app:{n}"), container(f"c{n:02}", of=f"a{n:02}"))]
+    (warning,) = warnings(
+        predict(plan_removal(snapshot(*many), Request.parse({"patterns": ["app"], "on_conflict": "skip"}), 0.0))
+    )
+    assert warning.startswith("12 of 12 removals were skipped: app:")
+    assert warning.endswith("; and 2 more")
+
+
+def test_many_conflicts_leave_the_remedies_to_the_result():
+    many = [part for n in range(4) for part in (image(f"a{n:02}", f"app:{n}"), container(f"c{n:02}", of=f"a{n:02}"))]
+    message = predicted({"patterns": ["app"]}, *many)["msg"]
+    assert "remove the container first" not in message
+    assert message.endswith("See conflicts for the remedy of each, or set on_conflict: skip to remove the rest")
 
 
 def test_images_tell_what_happens_to_each_and_why():
@@ -233,11 +297,12 @@ def test_a_refused_task_fails_with_the_conflicts_and_the_candidates():
     assert result["failed"]
     assert result["msg"] == (
         "nothing was removed, because the Engine would refuse 1 of the removals:"
-        " used:1: the image is used by a container: web (776562000000, running)."
-        " See conflicts for the remedy of each, or set on_conflict: skip to remove the rest"
+        " used:1: the image is used by a container: web (776562000000, running)"
+        " (remove the container first (container_remove, names: web, states: running), or as the last resort set force: true)."
+        " Set on_conflict: skip to remove the rest"
     )
     assert not result["changed"]
-    assert result["diff"] == {"before": "", "after": ""}
+    assert result["diff"]["before"] == result["diff"]["after"]
     assert result["conflicts"] == [
         {
             "target": "used:1",
@@ -266,7 +331,15 @@ ENDS = [
         [],
     ),
     ("gone", GONE, {"reason": "it was already gone"}, "skipped", ["base:1"], False, []),
-    ("skipped", SKIPPED, {"reason": "it moved"}, "skipped", [], False, ["base:1 was not removed: it moved"]),
+    (
+        "skipped",
+        SKIPPED,
+        {"reason": "it moved"},
+        "skipped",
+        [],
+        False,
+        ["1 of 1 removal was skipped: base:1 (it moved)"],
+    ),
     ("refused", REFUSED, {"reason": "conflict: (must be forced)"}, "skipped", [], True, []),
     ("failed", FAILED, {"reason": "no answer"}, "skipped", [], True, []),
     (

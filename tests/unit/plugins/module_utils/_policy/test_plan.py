@@ -963,11 +963,11 @@ def test_a_guard_refuses_a_plan_that_is_too_large(guard, message):
     result = result_of(plan)
     assert message in result["msg"]
     assert "they are app:1.11 (11 B), app:1.10 (10 B)" in result["msg"]
-    assert (result["failed"], result["changed"], result["deleted"], result["diff"]) == (
+    assert (result["failed"], result["changed"], result["deleted"], result["diff"]["before"]) == (
         True,
         False,
         [],
-        {"before": "", "after": ""},
+        "",
     )
 
 
