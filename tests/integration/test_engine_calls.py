@@ -354,7 +354,7 @@ def slowly():
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("DELETE", DELETE_APP), ("GET", r"/images/json"), ("GET", r"/containers/json"), ("GET", r"/system/df")],
+    [("DELETE", DELETE), ("GET", r"/images/json"), ("GET", r"/containers/json"), ("GET", r"/system/df")],
     ids=["a removal", "the images", "the containers", "the disk usage"],
 )
 def test_what_takes_long_may_take_longer_than_a_connection(task, proxy, client, method, path):
