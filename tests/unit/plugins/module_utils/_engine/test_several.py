@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -51,6 +52,8 @@ def test_the_first_error_is_raised_and_what_has_not_begun_is_left():
         begun.append(number)
         if number in (1, 2):
             raise ValueError(number)
+        # Long enough that the error is seen before all have begun, on a busy machine too.
+        time.sleep(0.005)
 
     with pytest.raises(ValueError, match="1"):
         several(run, range(1000), workers=2)
