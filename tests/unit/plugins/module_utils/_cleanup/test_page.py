@@ -50,9 +50,9 @@ BEFORE = {"totals": None, "file_system": None, "images": 3, "containers": 2}
 LOST = {"unreachable": True, "msg": "Task failed: connection refused"}
 
 
-def chain(host="unix:///one.sock", before=BEFORE, **stages):
+def chain(host="unix:///one.sock", **stages):
     failed = [f"{name}: {stage['msg']}" for name, stage in stages.items() if stage.get("failed")]
-    found = {"docker_host": host, "before": before, "stages": stages}
+    found = {"docker_host": host, "before": BEFORE, "stages": stages}
     return {**found, "failed": True, "msg": "; ".join(failed)} if failed else found
 
 
