@@ -35,6 +35,7 @@ html_copy_source = False
 
 # The labels of Ansible's own documentation that the pages of modules refer to, so that no build downloads its inventory.
 ANSIBLE_LABELS = {
+    "action_plugins": "plugins/action.html",
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }

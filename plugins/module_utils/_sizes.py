@@ -4,7 +4,6 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-
 """Sizes as an operator writes them, and as a person reads them. No I/O."""
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ _FACTORS = {
     "gib": 2**30,
     "tib": 2**40,
 }
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 class Size(t.NamedTuple):
@@ -56,3 +56,15 @@ class Size(t.NamedTuple):
     def of(self, total: int) -> int:
         """The bytes, on a file system that holds so many."""
         return self.bytes if self.percent is None else int(self.percent / 100 * total)
+
+
+def human_size(size: float) -> str:
+    """Bytes for a person: three digits, in the decimal units that ``docker images`` uses."""
+    power = 0
+    while _three_digits(size) >= 1000 and power < len(_UNITS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{_three_digits(size):g} {_UNITS[power]}"
+
+
+def _three_digits(number: float) -> float:
+    return float(f"{number:.3g}")

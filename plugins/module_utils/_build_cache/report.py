@@ -18,7 +18,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.pl
     own_size,
     size_limit,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import engine_facts, human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

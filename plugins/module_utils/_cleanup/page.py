@@ -14,8 +14,8 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import COUNTS, space_in_words
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import CHANGED, FAILED, UNREACHABLE
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,28 +12,23 @@ believed: the Engine is asked what is so, and that is reported.
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import may_be_removed
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import CLOCK, EngineLost, Patience
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedContainer
-from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
-    EngineError,
-    EngineUnavailable,
-    ImageWardenError,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE, SKIPPED
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import Plan, Step
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedImage
 
-#: Seconds that all containers together wait for an Engine that does not answer, such as one that is restarted.
-_RETURN = 60
 #: Seconds for a removal that is under way: one that somebody else began, such as the Engine itself for a container with
 #: ``--rm``, or one whose answer was lost.
 _REMOVAL = 600
@@ -41,9 +36,6 @@ _REMOVAL = 600
 _COMMIT = 10
 #: Seconds that a container has to act on a signal, if nobody says otherwise: the Engine's own default for stopping.
 _STOP = 10
-#: Seconds between two looks: short first, then longer.
-_FIRST_PAUSE = 0.05
-_LAST_PAUSE = 1.0
 #: How often a container is tried whose request got no answer.
 _ATTEMPTS = 3
 _IN_PROGRESS = "already in progress"
@@ -77,26 +69,6 @@ class Engine(t.Protocol):
 
     def remove_container(self, container_id: str, force: bool, volumes: bool) -> None:
         """``DELETE /containers/ID``. Raises :class:`EngineError`."""
-
-
-class Clock(t.NamedTuple):
-    """Time as the executor needs it."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-
-    def turns(self, seconds: float) -> t.Iterator[None]:
-        """At least one turn, and further ones until these seconds are over, with a pause between."""
-        deadline, pause = self.now() + seconds, _FIRST_PAUSE
-        while True:
-            yield
-            if self.now() >= deadline:
-                return
-            self.sleep(pause)
-            pause = min(pause * 1.5, _LAST_PAUSE)
-
-
-_CLOCK = Clock()
 
 
 class StepOutcome(t.NamedTuple):
@@ -143,7 +115,7 @@ def predict(plan: Plan) -> Outcome:
     )
 
 
-def execute(plan: Plan, engine: Engine, clock: Clock = _CLOCK) -> Outcome:
+def execute(plan: Plan, engine: Engine, clock: Clock = CLOCK) -> Outcome:
     """Carry a plan out, several containers at a time. What fails is reported, and the rest goes on, unless the Engine is lost."""
     witness = _Witness(engine, clock)
     workers = min(plan.request.parallel, engine.most_connections)
@@ -157,7 +129,7 @@ def _confirmed(steps: Sequence[StepOutcome], witness: _Witness) -> tuple[StepOut
         return tuple(steps)
     try:
         listed = {container.id for container in witness.list_containers()}
-    except (EngineError, _EngineLost):
+    except (EngineError, EngineLost):
         return tuple(steps)
     return tuple(
         step._replace(status=FAILED, reason="the Engine reported that it was removed, but still lists it")
@@ -167,24 +139,19 @@ def _confirmed(steps: Sequence[StepOutcome], witness: _Witness) -> tuple[StepOut
     )
 
 
-class _EngineLost(ImageWardenError):
-    """The Engine did not come back in time."""
-
-
 class _Witness:
     """Says what is so on the Engine. It waits for an Engine that is away, and all containers wait together."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
-        self._clock = clock
-        self._lost = ""
+        self._patience = Patience(clock)
 
     def look(self, container_id: str) -> InspectedContainer | None:
         """The container as it is now, or ``None`` when the Engine does not list it either.
 
         A container that cannot be inspected is taken from the list, which shows less of it.
         """
-        self._give_up_if_lost()
+        self._patience.give_up_if_lost()
         try:
             found = self._engine.inspect_container(container_id)
         except (EngineError, EngineUnavailable):
@@ -196,34 +163,12 @@ class _Witness:
 
     def list_containers(self) -> tuple[Container, ...]:
         """Every container."""
-        return self._ask(self._engine.list_containers)
+        return self._patience.ask(self._engine.list_containers)
 
     def image_id(self, reference: str) -> str | None:
         """The ID of the image that has this name."""
-        found = self._ask(lambda: self._engine.inspect_image(reference))
+        found = self._patience.ask(lambda: self._engine.inspect_image(reference))
         return None if found is None else found.id
-
-    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
-        errors, silence = 0, ""
-        for _turn in self._clock.turns(_RETURN):
-            self._give_up_if_lost()
-            try:
-                return question()
-            except EngineError:
-                errors += 1
-                if errors == _ATTEMPTS:
-                    raise
-            except EngineUnavailable as exc:
-                silence = str(exc)
-        self._lost = silence
-        raise _EngineLost(silence)
-
-    def _give_up_if_lost(self) -> None:
-        if self._lost:
-            raise _EngineLost(self._lost)
-
-
-_Answer = t.TypeVar("_Answer")
 
 
 class _Run:
@@ -254,7 +199,7 @@ class _Run:
             return self._last_look(unanswered)
         except EngineError as exc:
             return self._ended(FAILED, self._unknown(str(exc)))
-        except _EngineLost as exc:
+        except EngineLost as exc:
             return self._ended(FAILED, self._unknown(str(exc)))
 
     def _attempt(self) -> StepOutcome:

@@ -21,12 +21,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import SKIPPED as STEP_SKIPPED
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
-    container_facts,
-    engine_facts,
-    human_size,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import container_facts, engine_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:

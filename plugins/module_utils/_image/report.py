@@ -25,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     unselected,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Freed, freed
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
@@ -123,19 +124,6 @@ def container_facts(container: Container) -> dict[str, str]:
 
 
 _DIGITS_RE = re.compile(r"([0-9]+)")
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-
-
-def human_size(size: float) -> str:
-    """Bytes for a person: three digits, in the decimal units that ``docker images`` uses."""
-    power = 0
-    while _three_digits(size) >= 1000 and power < len(_UNITS) - 1:
-        size, power = size / 1000, power + 1
-    return f"{_three_digits(size):g} {_UNITS[power]}"
-
-
-def _three_digits(number: float) -> float:
-    return float(f"{number:.3g}")
 
 
 def _verdicts(outcome: Outcome) -> dict[str, Verdict]:

@@ -29,7 +29,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     describe,
     refuse,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Candidate, is_dangling
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import first_match
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
@@ -65,6 +64,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
     Guard,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Effect, Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible

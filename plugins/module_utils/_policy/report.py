@@ -12,7 +12,8 @@ import math
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import DELETED, UNTAGGED
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size, report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:

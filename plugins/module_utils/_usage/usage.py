@@ -18,11 +18,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.report i
     container_facts,
     created,
     engine_facts,
-    human_size,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import is_dangling
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import seen_in_use
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, id_prefix, is_image_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import Size
+from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import Size, human_size
 
 SIZES = [
     ("20GB", 20 * 10**9),
@@ -35,6 +37,23 @@ NO_SIZES = [
 ]
 
 
+WRITTEN = [
+    # bytes, text
+    (0, "0 B"),
+    (999, "999 B"),
+    (1000, "1 kB"),
+    (1_500, "1.5 kB"),
+    (123_456, "123 kB"),
+    (999_499, "999 kB"),
+    (999_600, "1 MB"),
+    (1_234_567, "1.23 MB"),
+    (1_000_000_000, "1 GB"),
+    (1_200_000_000, "1.2 GB"),
+    (20_000_000_000_000, "20 TB"),
+    (5_000_000_000_000_000_000, "5000 PB"),
+]
+
+
 @pytest.mark.parametrize(("text", "size"), SIZES)
 def test_sizes_are_read_in_decimal_and_binary_units(text, size):
     assert Size.parse(text).of(7) == size
@@ -49,3 +68,17 @@ def test_a_percentage_is_of_what_the_file_system_holds(text, size):
 def test_what_is_no_size_is_quoted_with_the_hint(text, message):
     with pytest.raises(ValueError, match=re.escape(f"{text!r} {message}")):
         Size.parse(text)
+
+
+@pytest.mark.parametrize(("size", "text"), WRITTEN, ids=[text for _size, text in WRITTEN])
+def test_a_size_is_written_for_a_person(size, text):
+    assert human_size(size) == text
+
+
+@given(st.integers(0, 10**15))
+def test_a_size_never_has_more_than_three_digits(size):
+    number, unit = human_size(size).split(" ")
+    assert float(number) < 1000
+    assert "e" not in number
+    factor = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}[unit]
+    assert float(number) * factor == pytest.approx(size, rel=0.006)

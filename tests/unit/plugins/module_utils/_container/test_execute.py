@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.execute import (
-    Clock,
     carry_out,
     execute,
     predict,
@@ -17,6 +16,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.exec
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan import plan_containers
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
     InspectedContainer,

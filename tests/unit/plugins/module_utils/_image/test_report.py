@@ -7,8 +7,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import (
@@ -22,41 +20,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute 
     predict,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import human_size, report, warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 
 from ..builders import STORES, container, digest_reference, image, image_id, snapshot
-
-SIZES = [
-    # bytes, text
-    (0, "0 B"),
-    (999, "999 B"),
-    (1000, "1 kB"),
-    (1_500, "1.5 kB"),
-    (123_456, "123 kB"),
-    (999_499, "999 kB"),
-    (999_600, "1 MB"),
-    (1_234_567, "1.23 MB"),
-    (1_000_000_000, "1 GB"),
-    (1_200_000_000, "1.2 GB"),
-    (20_000_000_000_000, "20 TB"),
-    (5_000_000_000_000_000_000, "5000 PB"),
-]
-
-
-@pytest.mark.parametrize(("size", "text"), SIZES, ids=[text for _size, text in SIZES])
-def test_a_size_is_written_for_a_person(size, text):
-    assert human_size(size) == text
-
-
-@given(st.integers(0, 10**15))
-def test_a_size_never_has_more_than_three_digits(size):
-    number, unit = human_size(size).split(" ")
-    assert float(number) < 1000
-    assert "e" not in number
-    factor = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15}[unit]
-    assert float(number) * factor == pytest.approx(size, rel=0.006)
-
 
 HOST = (
     image("a1", "app:1", "app:2", size=1_000_000),
