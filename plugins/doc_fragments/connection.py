@@ -70,7 +70,7 @@ options:
     aliases: [docker_api_version]
   timeout:
     description:
-      - Seconds to wait for a connection, and for each answer of the Engine.
+      - Seconds to wait for a connection, and for each response of the Engine.
       - What may take much longer has a longer limit of its own, V(300) seconds for listings, V(600) for removals and stops beyond the time
         that a container has to stop, and V(3600) for commits and archives.
       - If it is not set, the environment variable E(DOCKER_TIMEOUT) is used.
@@ -79,7 +79,7 @@ options:
   use_ssh_client:
     description:
       - With a O(docker_host) that begins with C(ssh://), use the C(ssh) command instead of the Python library paramiko.
-      - The Docker SDK wants paramiko to be installed all the same.
+      - The Docker SDK requires paramiko to be installed all the same.
     type: bool
     default: false
   debug:

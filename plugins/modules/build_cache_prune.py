@@ -36,7 +36,7 @@ options:
       all:
         description:
           - Every record, as C(docker builder prune --all) does. This includes internal records, frontends, and records whose
-            layers an image has too. To remove the latter frees nothing, and the next build has to begin anew.
+            layers an image has too. Removing the latter frees nothing, and the next build has to start from scratch.
         type: bool
         default: false
       unused:
@@ -54,8 +54,8 @@ options:
       descriptions:
         description:
           - Records whose whole description matches one of these globs, such as V(*COPY *) or V(cached mount /root/.npm *).
-          - C(*) matches anything, slashes too, and C(?) matches one character. Brackets stand for themselves, because
-            descriptions have them.
+          - C(*) matches anything, slashes too, and C(?) matches one character. Brackets are literal, because
+            descriptions contain them.
         type: list
         elements: str
       use_regex:
@@ -97,7 +97,7 @@ options:
   target:
     description:
       - How much to remove. No more records are removed than these limits ask for. Without it, every candidate is removed.
-      - Records that share their layers with an image are left then, because to remove them frees nothing.
+      - Records that share their layers with an image then stay, because removing them frees nothing.
     type: dict
     suboptions:
       total_size:
@@ -154,7 +154,7 @@ options:
       all: Every record, with the reason why it stays.
     default: changes
 notes:
-  - Builds that run meanwhile keep what they use. If builds run all the time, use O(keep.younger_than), so that no record is
+  - Builds that run at the same time keep what they use. If builds run all the time, use O(keep.younger_than), so that no record is
     removed that a build is about to use.
 seealso:
   - module: imagewarden.docker.image_prune_policy
@@ -228,7 +228,7 @@ records:
       type: str
       sample: regular
     description:
-      description: What the builder says of it.
+      description: The builder's description of it.
       type: str
       sample: "[stage-0 2/4] COPY package.json /app/"
     size:
@@ -311,7 +311,7 @@ younger_than:
       type: str
       sample: 72h
     time:
-      description: The time that it stands for.
+      description: The time that this means.
       type: str
       sample: "2026-03-11T09:26:53Z"
     local_time:

@@ -175,7 +175,7 @@ after:
   type: dict
   sample: {totals: null, file_system: null, images: 9, containers: 3}
 notices:
-  description: What a cleaner should know before it counts on space, as M(imagewarden.docker.image_usage_info) returns it.
+  description: What matters for a cleanup that must free space, as M(imagewarden.docker.image_usage_info) returns it.
   returned: always, unless an option was refused
   type: list
   elements: str

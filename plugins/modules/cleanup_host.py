@@ -16,7 +16,7 @@ author:
   - imagewarden contributors (@imagewarden)
 description:
   - The task of the role P(imagewarden.docker.image_cleanup#role) that does the work. Use the role instead of this.
-  - It reads the variables of the role, refuses mistakes in them before anything is sent to a host, and runs
+  - It reads the variables of the role, reports mistakes in them before anything is sent to a host, and runs
     M(imagewarden.docker.cleanup_chain) for each Engine of the host.
   - The options are those of the connection. They are set by C(module_defaults) for the group C(imagewarden.docker.docker), and
     the variable C(image_cleanup_docker) overrides them.

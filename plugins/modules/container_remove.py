@@ -15,9 +15,9 @@ author:
   - imagewarden contributors (@imagewarden)
 description:
   - Removes containers from a Docker Engine, as C(docker rm) and C(docker container prune) do, with a check mode that
-    predicts exactly which ones. Containers hold the images that they were made from, so this comes before removing images.
+    predicts exactly which ones. Containers hold the images that they were created from, so this comes before removing images.
   - A running container is stopped and removed only when O(states) names its state.
-  - Every container is addressed by its whole ID and looked at again right before it is touched. One that was started,
+  - Every container is addressed by its whole ID and inspected again right before it is touched. One that was started,
     renamed or run again meanwhile is skipped and reported.
   - Several containers are stopped and removed at a time. One that cannot be removed does not stop the others; the task
     then fails at the end, and the result lists what was done.
@@ -34,7 +34,7 @@ options:
       - Containers by name, by long ID, or by short ID of any length. They are found as the Engine finds them, a name first.
       - A short ID that several containers have is an error that lists them.
       - When no container has a name such as V(db) or V(cafe), which could be the beginning of an ID, the container whose ID
-        begins so is found. This is a warning.
+        begins so is found. This causes a warning.
       - Quote what looks like a number. YAML reads V(1.10) as V(1.1), so that a number is an error.
       - A container that is named here, and that is kept because O(states) does not include its state, is a conflict; see O(on_conflict).
     type: list
@@ -54,7 +54,7 @@ options:
   excludes:
     description:
       - Containers whose names match one of these are never removed, whatever else selects them.
-      - One that matches no container of the host protects nothing, and is a warning.
+      - One that matches no container of the host protects nothing, and causes a warning.
     type: list
     elements: str
     default: []
@@ -75,7 +75,7 @@ options:
   exclude_labels:
     description:
       - Containers that have any of these labels are never removed, whatever else selects them. Each is C(key) or C(key=value).
-      - One that no container of the host has protects nothing, and is a warning.
+      - One that no container of the host has protects nothing, and causes a warning.
     type: list
     elements: str
     default: []
@@ -169,7 +169,7 @@ options:
       all: Every container of the host.
     default: changes
 notes:
-  - O(names) and O(patterns) add up. Of what they select, only those are removed that match O(images), O(labels), O(states)
+  - What O(names) and O(patterns) select is combined. Of these, only those are removed that match O(images), O(labels), O(states)
     and O(older_than) too, as far as these are given. At least one of the six is required.
 seealso:
   - module: imagewarden.docker.image_remove
@@ -180,7 +180,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Remove two containers, but leave alone what runs
+- name: Remove two containers, but leave running ones alone
   imagewarden.docker.container_remove:
     names: [batch, report]
     on_conflict: skip
@@ -220,7 +220,7 @@ EXAMPLES = r"""
     states: [created, running, exited]
   register: containers
 
-- name: Remove the image too (in check mode this knows that the containers would be gone)
+- name: Remove the image too (in check mode this knows that the containers would be removed)
   imagewarden.docker.image_remove:
     names: [redis:alpine]
     after: ["{{ containers }}"]
@@ -274,7 +274,7 @@ committed:
       type: str
       sample: sha256:501d3c9ee6b7bf1d57f1a1ae4ab39e84a9e5a9b83dd5d44bb7d5a4ea42f94b44
     parent_id:
-      description: The ID of the image that the container was made from.
+      description: The ID of the image that the container was created from.
       type: str
       sample: sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359
     created:
@@ -282,7 +282,7 @@ committed:
       type: str
       sample: "2026-03-14T09:26:53Z"
 absent:
-  description: What O(names) and O(images) name and what is not there, in order.
+  description: What O(names) and O(images) name and what does not exist, in order.
   returned: always, unless the task failed before planning
   type: list
   elements: str
@@ -328,11 +328,11 @@ containers:
       type: str
       sample: web
     image:
-      description: The image as the Engine prints it. This is an ID when the reference that the container was made from has moved on.
+      description: The image as the Engine prints it. This is an ID when the reference that the container was created from has moved on.
       type: str
       sample: redis:alpine
     image_id:
-      description: The ID of the image that the container was made from.
+      description: The ID of the image that the container was created from.
       type: str
       sample: sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359
     state:

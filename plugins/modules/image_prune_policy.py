@@ -14,12 +14,12 @@ version_added: 1.0.0
 author:
   - imagewarden contributors (@imagewarden)
 description:
-  - Removes from a Docker Engine the images that a policy does not keep. The policy says what may go, what stays whatever
-    selects it, how much is to be removed, and when the plan is so large that it must be a mistake.
-  - A reference, or an image without one, goes if any selector of O(remove) matches it and no rule of O(keep) does.
+  - Removes from a Docker Engine the images that a policy does not keep. The policy says what may be removed, what always
+    stays, how much to remove, and when a plan is so large that it must be a mistake.
+  - A reference, or an image without one, is removed if any selector of O(remove) matches it and no rule of O(keep) does.
   - A policy never forces, and never touches an image that a container uses, running or not. Of an image in use, the
-    references by which containers use it stay. Its others go only when O(remove.patterns), O(remove.labels),
-    O(remove.before) or O(remove.since) selects them. If it cannot be told by which reference a container uses an image,
+    references by which containers use it stay. Its other references are removed only when O(remove.patterns), O(remove.labels),
+    O(remove.before) or O(remove.since) selects them. If it cannot be determined by which reference a container uses an image,
     all of them stay.
   - Check mode predicts exactly what a real run would remove, in the same order.
   - The Engine's own prune is never called, because its selection differs by store and cannot be seen beforehand.
@@ -30,7 +30,7 @@ extends_documentation_fragment:
 options:
   remove:
     description:
-      - What may go. Whatever any of these selectors matches is removed, unless O(keep) says otherwise.
+      - What may be removed. Whatever any of these selectors matches is removed, unless O(keep) says otherwise.
       - At least one selector is required. There is no implicit "everything".
     type: dict
     required: true
@@ -42,7 +42,7 @@ options:
             it replaces an image. On the containerd image store these are images without any name.
           - An image in use is never selected by it, nor one that another image was built on.
           - To keep what was pulled by its digest, set O(keep.digests=true).
-          - An image that a build made and has not tagged yet looks the same. Set O(keep.younger_than) on hosts that build.
+          - An image that a build created and has not tagged yet looks the same. Set O(keep.younger_than) on hosts that build.
           - What the task itself leaves dangling is removed in the same run.
         type: bool
         default: false
@@ -54,17 +54,17 @@ options:
       patterns:
         description:
           - Every local reference that matches one of these globs, with the semantics of the Engine's filter C(reference).
-            V(redis) is every reference of that repository, V(ci/*:pr-*) every tag that begins so. C(*) and C(?) do not
+            V(redis) is every reference of that repository, V(ci/*:pr-*) every tag that begins like this. C(*) and C(?) do not
             match a slash.
           - They also select references of an image in use, other than those by which containers use it.
-          - On the containerd store, the removal of a digest takes every tag of its repository along. There, a digest goes only
-            if all of these tags are selected too.
+          - On the containerd store, removing a digest also removes every tag of its repository. There, a digest is removed
+            only if all of these tags are selected too.
         type: list
         elements: str
       use_regex:
         description:
           - Read O(remove.patterns) as Python regular expressions, searched in C(name:tag).
-          - If it is not set, O(use_regex) says it.
+          - If it is not set, O(use_regex) decides.
         type: bool
       labels:
         description:
@@ -84,8 +84,8 @@ options:
         elements: str
       before:
         description:
-          - Images created before this one, which is itself kept. The Engine compares the dates, so an image that is not
-            there is an error.
+          - Images created before this one, which is itself kept. The Engine compares the dates, so a missing image is
+            an error.
         type: str
       since:
         description:
@@ -93,53 +93,53 @@ options:
         type: str
   keep:
     description:
-      - What stays, whatever selects it. Each of these rules is enough.
+      - What stays, whatever selects it. Any of these rules is enough.
       - A rule that can keep nothing, such as an empty list, V(0), a date in the future, or O(keep.newest_by) without
-        O(keep.newest), is an error before the Engine is asked for anything. So is an empty dictionary.
-      - A pattern, a label or a list of images that matches nothing on the host is a warning.
+        O(keep.newest), is an error before any request is sent to the Engine. So is an empty dictionary.
+      - A pattern, a label or a list of images that matches nothing on the host causes a warning.
     type: dict
     suboptions:
       newest:
         description:
           - The number of images to keep of each repository, of those that O(remove) selects and no other rule keeps. Several tags on
-            one image count once, and images in use are kept on top.
+            one image count once, and images in use are kept in addition.
           - An image in use that is newer than one of them keeps all its references in the repository, not only those in use.
           - When two images are equally new, the one with the greater ID counts as newer. An image that only a digest names is
             never newer than one with a tag.
           - Instead of a number, a list of groups can be given, each a dictionary with C(patterns), C(count), and optionally
-            C(use_regex) and C(newest_by). A group counts the images that its patterns match, in each repository apart.
-            A regular expression with named groups, such as V(^app:(?P<branch>.+\)-[0-9]+$), counts apart for each of their
-            values. An image that any group keeps is kept.
+            C(use_regex) and C(newest_by). A group counts the images that its patterns match, separately in each repository.
+            A regular expression with named groups, such as V(^app:(?P<branch>.+\)-[0-9]+$), counts separately for each of
+            their values. An image that any group keeps is kept.
         type: raw
       newest_by:
         description:
           - How the newest images are determined. The default is V(created).
         type: str
         choices:
-          created: The creation date. An image without a credible one is kept on top, unless O(keep.unknown_age=false).
+          created: The creation date. An image without a credible one is kept in addition, unless O(keep.unknown_age=false).
           tagged: When it was last tagged on this host, where the Engine reports that, and otherwise the creation date.
-            Graph drivers do not report pulls, the containerd image store does. This costs one request an image.
+            Graph drivers do not report pulls, the containerd image store does. This costs one request for each image.
           version: >-
             The greatest version among its tags in the repository. V(1.9) comes before V(1.10), V(2.0-rc1) before V(2.0), and a
-            C(v) in front does not count. V(latest), hashes of commits and other tags that are no version come before every
-            version, and so never push one out. Beside versions with dots, such as V(1.4.3), neither dates (V(20240329)) nor numbers
+            C(v) in front does not count. V(latest), hashes of commits and other tags that are not versions come before
+            every version, and so never push one out. Beside versions with dots, such as V(1.4.3), neither dates (V(20240329)) nor numbers
             of builds (V(1234567)) are versions. In a repository that has only such tags, they are compared as numbers.
       younger_than:
         description:
           - Images younger than a duration, such as V(7d), V(168h), V(2w) or V(1h30m) with the units V(m), V(h), V(d) and V(w),
             or than a timestamp, such as V(2020-07-07T00:00:00Z).
-          - A timestamp without a zone is in the local time of the managed host. RV(younger_than) tells how it was read.
+          - A timestamp without a zone is in the local time of the managed host. RV(younger_than) shows how it was read.
         type: str
       age_by:
         description:
-          - From when on the age counts. The default is V(created).
+          - How the age is determined. The default is V(created).
           - C(docker image prune --filter until=6h) compares the creation date with graph drivers, and on the containerd image
             store when the image was pulled, loaded or tagged, which is V(tagged).
         type: str
         choices:
           created: The creation date.
           tagged: The last tagging on this host, where the Engine reports that, and otherwise the creation date. Graph drivers
-            do not report pulls. This costs one request an image.
+            do not report pulls. This costs one request for each image.
           used: The last use, as O(usage_file) describes it. This costs one request for each image and each container.
       patterns:
         description:
@@ -150,7 +150,7 @@ options:
       use_regex:
         description:
           - Read O(keep.patterns) as Python regular expressions, searched in C(name:tag).
-          - If it is not set, O(use_regex) says it.
+          - If it is not set, O(use_regex) decides.
         type: bool
       labels:
         description:
@@ -164,7 +164,7 @@ options:
       images:
         description:
           - Images to keep, such as those that other hosts use. There can be thousands.
-          - That none of them is on the host is a warning.
+          - If none of them is on the host, a warning is shown.
         type: list
         elements: dict
         suboptions:
@@ -180,7 +180,7 @@ options:
             type: str
       unknown_age:
         description:
-          - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones tell no age. With V(true), an
+          - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones say nothing about the age. With V(true), an
             image with such a date is kept by O(keep.younger_than) and by O(keep.newest), and is not selected by
             O(remove.before) alone.
           - With V(false) it counts as old. The default is V(true).
@@ -203,12 +203,12 @@ options:
   target:
     description:
       - Remove no more than is needed. The plan ends as soon as the bytes that it most likely frees meet the target.
-      - Without it, everything goes that O(remove) selects and O(keep) does not keep.
-      - With it, an image goes only if all of its references do, and none of its child images stays, because anything else would free nothing.
+      - Without it, everything that O(remove) selects and O(keep) does not keep is removed.
+      - With it, an image is removed only if all of its references are and none of its child images stays, because otherwise nothing is freed.
       - The bytes are exact with O(layers=true) on the graphdriver store. Otherwise they are an estimate, RV(space_expected), which
-        passes over what a container whose image was removed or BuildKit may hold besides. If less is freed than expected, the
+        leaves out what BuildKit, or a container whose image was removed, may hold in addition. If less is freed than expected, the
         next run goes on.
-      - On the containerd store only O(layers=true) shows what several images free together.
+      - On the containerd store only O(layers=true) shows how much several images free together.
       - Where the Engine does not report what an image shares with others, it counts in full.
       - A target that cannot be met or measured is not a failure. The result and a warning say what was reached.
     type: dict
@@ -226,7 +226,7 @@ options:
             inodes.
           - Known only where the Engine runs on the managed host and O(docker_host) is a socket. Elsewhere nothing is removed
             for this limit.
-          - No Engine tells how many inodes an image takes up. When they are short, every candidate goes.
+          - No Engine reports how many inodes an image takes up. When they run short, every candidate is removed.
           - If it is not set, O(target.disk_used_below) is used.
         type: float
       disk_used_below:
@@ -252,12 +252,12 @@ options:
         type: path
       images_per_run:
         description:
-          - The most images that one run removes something of. The rest is left for the next run.
-          - An image whose removal takes untagged parents along is left too if these are too many, unless it is the first.
+          - The largest number of images that one run deletes or untags. The rest is left for the next run.
+          - An image whose removal also removes untagged parents is left too if these are too many, unless it is the first.
         type: int
       order:
         description:
-          - Which images go first. An image always goes before the one that it was built on.
+          - Which images to remove first. An image is always removed before the one that it was built on.
         type: str
         choices:
           oldest: By creation date. Images without a credible one come last.
@@ -290,12 +290,12 @@ options:
   usage_file:
     description:
       - The usage record, a file on the managed host. An Engine forgets that an image was used as soon as its last container is
-        gone, so each real run notes here when every image was first seen and when it was last seen used.
-      - I(Last used) is the newest of the creation of the image, the creation, start and finish of the containers that were made
-        from it or mount it, its last tagging or pull where the Engine tells, and what earlier runs have noted. An image that was
+        removed, so each real run records here when every image was first seen and when it was last seen used.
+      - I(Last used) is the newest of the creation of the image, the creation, start and finish of the containers that were
+        created from it or mount it, its last tagging or pull where the Engine reports it, and what earlier runs have recorded. An image that was
         never seen used counts from when it was first seen.
-      - It is never written in check mode. A damaged one is a warning, and so is a missing one if the policy asks for the last
-        use.
+      - It is never written in check mode. A damaged one causes a warning, and so does a missing one if the policy asks for
+        the last use.
     type: path
     default: /var/lib/imagewarden/usage.json
 notes:
@@ -312,28 +312,28 @@ seealso:
   - ref: Retention of images <ansible_collections.imagewarden.docker.docsite.guide_retention>
     description: Policies for a CI host, a production host, an air-gapped host, a registry mirror and a small disk.
   - ref: Audits in check mode <ansible_collections.imagewarden.docker.docsite.guide_check_mode_audits>
-    description: How to read a forecast, and how to chain tasks in check mode.
+    description: How to read a prediction, and how to chain tasks in check mode.
   - name: docker image prune
-    description: The command that this module stands for.
+    description: The command that this module replaces.
     link: https://docs.docker.com/reference/cli/docker/image/prune/
 """
 
 EXAMPLES = r"""
-- name: Remove dangling images, but not those that a build is making right now
+- name: Remove dangling images, but not those that a build is creating right now
   imagewarden.docker.image_prune_policy:
     remove:
       dangling: true
     keep:
       younger_than: 1h
 
-- name: See what would go and why the rest stays (run with --check --diff)
+- name: Show what would be removed and why the rest stays (run with --check --diff)
   imagewarden.docker.image_prune_policy:
     remove:
       all_unused: true
     keep:
       newest: 3
     details: all
-  register: foretold
+  register: predicted
 
 - name: Remove what no container uses and what was created more than a week ago
   imagewarden.docker.image_prune_policy:
@@ -367,7 +367,7 @@ EXAMPLES = r"""
           use_regex: true
           count: 3
 
-- name: When less than 10 GB are free, remove the oldest images until 20 GB are, at most 20 images a run
+- name: When less than 10 GB are free, remove the oldest images until 20 GB are, at most 20 images in each run
   imagewarden.docker.image_prune_policy:
     remove:
       all_unused: true
@@ -417,14 +417,14 @@ RETURN = r"""
 untagged:
   description:
     - The references that were removed, in the Engine's order and words.
-    - An entry C(moby-dangling@sha256:...) is a record of the containerd store that had kept a replaced image beside its names.
+    - An entry C(moby-dangling@sha256:...) is a record of the containerd store that kept a replaced image in addition to its names.
   returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: ["redis:alpine", "redis@sha256:5313c2c1a2ad0ffc1e0a4e8c38d2b8fd4ebbd2c0b8b9a4a3c7a4a1bf4f2a6e10"]
 deleted:
   description:
-    - The IDs of the images that are gone, in order, with the untagged parents that went along.
+    - The IDs of the images that were deleted, in order, including untagged parents that were deleted with them.
     - An image that the containerd store reports as deleted and keeps as the parent of another is not among them.
   returned: always, unless the task failed before planning
   type: list
@@ -432,7 +432,7 @@ deleted:
   sample: ["sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f"]
 absent:
   description:
-    - What somebody else removed after planning, in the real run. This is no error.
+    - What somebody else removed after planning, in the real run. This is not an error.
     - Otherwise it is empty, because a policy names nothing that could be missing.
   returned: always, unless the task failed before planning
   type: list
@@ -440,14 +440,14 @@ absent:
   sample: []
 unmatched:
   description:
-    - Patterns that match nothing on the host, each behind its option. Each is a warning too.
+    - Patterns that match nothing on the host, each preceded by its option. Each causes a warning too.
   returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: ["keep.patterns: registry.example.com/bsae/*"]
 conflicts:
   description:
-    - The removals that the Engine refused because something changed after planning. They are no failure.
+    - The removals that the Engine refused because something changed after planning. They do not make the task fail.
     - What the Engine would refuse is not in the plan, and its entry in RV(images) says why.
   returned: always, unless the task failed before planning
   type: list
@@ -466,7 +466,7 @@ conflicts:
       type: dict
       sample: {name: cache, id: 3f2a1b9c8d7e, state: exited}
     forceable:
-      description: Whether the Engine would give in to C(force).
+      description: Whether the Engine would do it with C(force).
       type: bool
       sample: true
     remedy:
@@ -499,7 +499,7 @@ images:
       sample: "remove.all_unused selects it, but by version it is number 2 of app"
     rule:
       description:
-        - The selector of what goes, or the rule that keeps, with its value. Several rules are separated by commas.
+        - The selector of what is removed, or the rule that keeps, with its value. Several rules are separated by commas.
         - V(in use) for an image that containers use, V(target) for one that the target did not need, V(none) for one that nothing selects.
       type: str
       sample: "keep.newest: 3"
@@ -508,36 +508,36 @@ images:
       type: int
       sample: 41370624
     created:
-      description: When it was created. V(null) where the date is none or that of a reproducible build.
+      description: When it was created. V(null) where the date is missing or that of a reproducible build.
       type: str
       sample: "2026-02-03T04:05:06Z"
     containers:
-      description: The containers made from it and those that mount it, each with C(name), C(id) (short) and C(state).
+      description: The containers created from it and those that mount it, each with C(name), C(id) (short) and C(state).
       type: list
       elements: dict
       sample: [{name: web, id: 3f2a1b9c8d7e, state: running}]
 space_reclaimed:
-  description: The bytes that are set free.
+  description: The number of bytes freed.
   returned: always, unless the task failed before planning
   type: int
   sample: 1234803098
 space_exact:
   description:
-    - Whether RV(space_reclaimed) is exact. If it is V(false), at least as many bytes are set free.
+    - Whether RV(space_reclaimed) is exact. If it is V(false), at least this many bytes are freed.
     - It is exact with O(layers=true) on the graphdriver store, unless BuildKit's cache, an image mount, or a container whose image
-      is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
+      was removed may hold layers that no API shows. On the containerd store it never is when an image is deleted.
   returned: always, unless the task failed before planning
   type: bool
   sample: false
 space_expected:
   description:
-    - The bytes that are most likely set free. They are those of RV(space_reclaimed) where RV(space_exact=true), and the best
+    - The number of bytes most likely freed. It is that of RV(space_reclaimed) where RV(space_exact=true), and the best
       estimate otherwise, which the summary shows as V(about 10 MB).
-    - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on the Engine
-      reports what images share of both. Before, blobs that images share are taken to compress like the rest of the image,
-      unless another image has just these. What several images free together when the last of them is deleted counts with
+    - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on, the
+      Engine reports what images share of both. Before, blobs that images share are assumed to compress like the rest of the image,
+      unless another image has exactly these. What several images free together when the last of them is deleted counts with
       O(layers=true) only.
-    - What BuildKit's cache holds beyond the images counts as set free here, and not in RV(space_reclaimed).
+    - What BuildKit's cache holds beyond the images counts as freed here, and not in RV(space_reclaimed).
   returned: always, unless the task failed before planning
   type: int
   sample: 1234803098
@@ -552,7 +552,7 @@ summary:
   type: str
   sample: 2 references untagged, 1 image deleted, at least 1.23 GB reclaimed, 14 kept
 archived:
-  description: The images that were saved before they went, each with C(id) and the C(path) of the archive.
+  description: The images that were saved before they were deleted, each with C(id) and the C(path) of the archive.
   returned: with O(archive_dir), unless the task failed before planning
   type: list
   elements: dict
@@ -562,7 +562,7 @@ archived:
 deleted_layers:
   description:
     - The chain IDs of the layers that were deleted, in the Engine's order.
-    - V(null) on the containerd store, which does not tell.
+    - V(null) on the containerd store, which does not report them.
   returned: with O(layers=true), unless the task failed before planning
   type: list
   elements: str
@@ -574,19 +574,19 @@ target:
   contains:
     met:
       description:
-        - Whether the target is met. After a real run this was measured, in check mode it is predicted.
+        - Whether the target is met. After a real run it is measured, and in check mode it is predicted.
       type: bool
       sample: true
     text:
-      description: The same as a sentence, with what is missed.
+      description: The same as a sentence, with the limits that are missed.
       type: str
       sample: the target is met
     needed:
-      description: The bytes that had to go. V(null) when every candidate had to.
+      description: The bytes that had to be freed. V(null) when every candidate had to be removed.
       type: int
       sample: 1073741824
     freed:
-      description: The bytes that the plan frees at the least, whatever holds layers besides images.
+      description: The bytes that the plan frees at least, whatever else holds layers.
       type: int
       sample: 1234803098
     expected:
@@ -647,8 +647,8 @@ guard:
           size: 41370624
 younger_than:
   description:
-    - How O(keep.younger_than) was read, as C(limit), C(time), and C(local_time), which tells whether the zone was taken from the
-      managed host. V(null) without that rule.
+    - How O(keep.younger_than) was read, as C(limit), C(time), and C(local_time), which shows whether the time zone is that of
+      the managed host. V(null) without that rule.
   returned: always, unless the task failed before planning
   type: dict
   sample: {limit: "2020-07-07", time: "2020-07-06T22:00:00Z", local_time: true}

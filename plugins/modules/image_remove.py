@@ -19,7 +19,7 @@ description:
   - Every removal is simulated in sequence on a snapshot of the Engine's store, and its target is verified right before
     it is removed. What changed in between is skipped and reported.
   - A missing image is not an error.
-  - An image that is removed with its only name is addressed by its ID, so that a name which moves at that moment is never removed.
+  - An image that is removed with its only name is addressed by its ID, so that a name that moves at that moment is never removed.
     Without O(force), the Engine itself then refuses an image that got a second name or a container.
 extends_documentation_fragment:
   - imagewarden.docker.connection
@@ -108,7 +108,7 @@ EXAMPLES = r"""
       - node@sha256:d938c1761e3afbae9242848ffbb95b9cc1cb0a24d889f8bd955204d347a7266e
       - 501d3c9ee6b7
 
-- name: Show what would go, line by line (run with --check --diff)
+- name: Show what would be removed, line by line (run with --check --diff)
   imagewarden.docker.image_remove:
     names: [app:1, app:2]
     layers: true
@@ -130,13 +130,13 @@ EXAMPLES = r"""
     patterns: ["ci/*:pr-*"]
     excludes: ["ci/*:pr-*-audit"]
 
-- name: Remove the images created before another one, and go on when a container needs one of them
+- name: Remove the images created before another one, and continue when a container needs one of them
   imagewarden.docker.image_remove:
     filters:
       before: mongo:3.2
     on_conflict: skip
 
-- name: Take one tag away, and keep the image under another
+- name: Remove one tag, and keep the image under another
   imagewarden.docker.image_remove:
     name: registry.example.com/app:candidate
     untag_only: true
@@ -146,14 +146,14 @@ RETURN = r"""
 untagged:
   description:
     - The references that were removed, in the Engine's order and words.
-    - An entry C(moby-dangling@sha256:...) is a record of the containerd store that had kept a replaced image beside its names.
+    - An entry C(moby-dangling@sha256:...) is a record of the containerd store that kept a replaced image in addition to its names.
   returned: always, unless the task failed before planning
   type: list
   elements: str
   sample: ["redis:alpine", "redis@sha256:5313c2c1a2ad0ffc1e0a4e8c38d2b8fd4ebbd2c0b8b9a4a3c7a4a1bf4f2a6e10"]
 deleted:
   description:
-    - The IDs of the images that were deleted, in order, with the untagged parents that went along.
+    - The IDs of the images that were deleted, in order, including untagged parents that were deleted with them.
     - An image that the containerd store reports as deleted and keeps as the parent of another is not among them.
   returned: always, unless the task failed before planning
   type: list
@@ -169,7 +169,7 @@ absent:
   sample: ["centos:6"]
 unmatched:
   description:
-    - The O(patterns) and O(excludes) that match no reference of the host, each behind its option. Each is a warning too.
+    - The O(patterns) and O(excludes) that match no reference of the host, each preceded by its option. Each causes a warning too.
   returned: always, unless the task failed before planning
   type: list
   elements: str
@@ -233,36 +233,36 @@ images:
       type: int
       sample: 41370624
     created:
-      description: When it was created. V(null) where the date is none or that of a reproducible build.
+      description: When it was created. V(null) where the date is missing or that of a reproducible build.
       type: str
       sample: "2026-02-03T04:05:06Z"
     containers:
-      description: The containers made from it and those that mount it, each with C(name), C(id) (short) and C(state).
+      description: The containers created from it and those that mount it, each with C(name), C(id) (short) and C(state).
       type: list
       elements: dict
       sample: []
 space_reclaimed:
-  description: The bytes that are set free.
+  description: The number of bytes freed.
   returned: always, unless the task failed before planning
   type: int
   sample: 1234803098
 space_exact:
   description:
-    - Whether RV(space_reclaimed) is exact. If it is V(false), at least as many bytes are set free.
+    - Whether RV(space_reclaimed) is exact. If it is V(false), at least this many bytes are freed.
     - It is exact with O(layers=true) on the graphdriver store, unless BuildKit's cache, an image mount, or a container whose image
-      is gone may hold layers that no API shows. On the containerd store it never is when an image is deleted.
+      was removed may hold layers that no API shows. On the containerd store it never is when an image is deleted.
   returned: always, unless the task failed before planning
   type: bool
   sample: false
 space_expected:
   description:
-    - The bytes that are most likely set free. They are those of RV(space_reclaimed) where RV(space_exact=true), and the best
+    - The number of bytes most likely freed. It is that of RV(space_reclaimed) where RV(space_exact=true), and the best
       estimate otherwise, which the summary shows as V(about 10 MB).
-    - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on the Engine
-      reports what images share of both. Before, blobs that images share are taken to compress like the rest of the image,
-      unless another image has just these. What several images free together when the last of them is deleted counts with
+    - On the containerd store they are snapshots and the blobs that these were unpacked from. From Docker 29.5 on, the
+      Engine reports what images share of both. Before, blobs that images share are assumed to compress like the rest of the image,
+      unless another image has exactly these. What several images free together when the last of them is deleted counts with
       O(layers=true) only.
-    - What BuildKit's cache holds beyond the images counts as set free here, and not in RV(space_reclaimed).
+    - What BuildKit's cache holds beyond the images counts as freed here, and not in RV(space_reclaimed).
   returned: always, unless the task failed before planning
   type: int
   sample: 1234803098
@@ -277,7 +277,7 @@ summary:
   type: str
   sample: 2 references untagged, 1 image deleted, at least 1.23 GB reclaimed, 14 kept
 archived:
-  description: The images that were saved before they went, each with C(id) and the C(path) of the archive.
+  description: The images that were saved before they were deleted, each with C(id) and the C(path) of the archive.
   returned: with O(archive_dir), unless the task failed before planning
   type: list
   elements: dict

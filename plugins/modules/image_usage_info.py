@@ -16,7 +16,7 @@ author:
 description:
   - Lists every image of a Docker Engine with its references, sizes, age and containers, the totals that C(docker system df)
     prints, and the file system that holds the Engine's data.
-  - Warns of what a cleaner should know, such as a storage driver that does not give space back to the host.
+  - Warns about what matters for a cleanup, such as a storage driver that does not give space back to the host.
   - This module changes nothing. It sends one request for each image and container, several at a time, and with
     O(inspect=false) or O(in_use=true) a constant number.
 extends_documentation_fragment:
@@ -39,8 +39,8 @@ options:
     default: true
   in_use:
     description:
-      - Return in RV(images) only those that containers use, with two requests. RV(totals) is V(null) then, as nothing else is
-        asked for, whatever O(totals) and O(inspect) are.
+      - Return in RV(images) only those that containers use, with two requests. RV(totals) is V(null) then, because nothing
+        else is requested, whatever O(totals) and O(inspect) are.
       - An image that was removed under its container is there too, with the name that the container was created by.
       - With it a play finds what one host needs and another one must keep, at a size that does not grow with the number of
         images.
@@ -50,7 +50,7 @@ options:
     description:
       - On a manager of a Docker Swarm, also return in RV(services) which images its services run, now and after a rollback.
         This costs one request.
-      - On any other Engine, this is a warning.
+      - On any other Engine, this causes a warning.
     type: bool
     default: false
   build_cache:
@@ -75,7 +75,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what images take up
+- name: Show how much space images take up
   imagewarden.docker.image_usage_info:
   register: usage
 
@@ -149,7 +149,7 @@ images:
       type: int
       sample: 7816192
     created:
-      description: When it was built. V(null) when its date is that of a reproducible build and says nothing.
+      description: When it was built. V(null) when its date is that of a reproducible build, which says nothing.
       type: str
       sample: "2026-03-14T09:26:53Z"
     last_tagged:
@@ -164,7 +164,7 @@ images:
       type: str
       sample: "2026-03-14T09:26:53Z"
     containers:
-      description: The containers that were made from it or mount it, running ones first, then by name, each with C(name), C(id) and C(state).
+      description: The containers that were created from it or mount it, running ones first, then by name, each with C(name), C(id) and C(state).
       type: list
       elements: dict
       sample: [{name: cache, id: 4c01db0b339c, state: running}]
@@ -286,7 +286,7 @@ file_system:
     doubt: ""
 notices:
   description:
-    - What a cleaner should know. The same strings are shown as warnings of the task, except that the build cache has the most to
+    - What matters for a cleanup. The same strings are shown as warnings of the task, except that the build cache has the most to
       reclaim.
   returned: success
   type: list
