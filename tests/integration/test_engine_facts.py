@@ -250,6 +250,33 @@ def test_a_containerd_parent_with_one_name_is_reported_as_deleted_and_stays(fres
     assert is_there(fresh_engine, parent)
 
 
+@pytest.mark.parametrize("of", ["another image", "the image"])
+def test_a_name_with_the_id_of_its_image_is_found_on_containerd_only_while_they_belong_together(
+    fresh_engine: Engine, of: str
+) -> None:
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1", runnable=False)
+    state.tag(client, image, "app:2")
+    other = state.import_image(client, "other:1", runnable=False)
+    answer = request(fresh_engine, f"app:1@{image if of == 'the image' else other}")
+    goes = of == "the image" and fresh_engine.store == "containerd"
+    assert answer == ((200, ["app:1"], []) if goes else (404, [], []))
+    assert is_there(fresh_engine, "app:1") != goes
+
+
+@pytest.mark.parametrize("name", [None, "app:1"])
+def test_the_record_of_an_image_without_names_is_not_found_once_it_has_one(
+    fresh_engine: Engine, name: str | None
+) -> None:
+    image = state.import_image(fresh_engine.client, None, runnable=False)
+    if name is not None:
+        state.tag(fresh_engine.client, image, name)
+    answer = request(fresh_engine, f"moby-dangling@{image}")
+    goes = name is None and fresh_engine.store == "containerd"
+    assert answer == ((200, [], [image]) if goes else (404, [], []))
+    assert is_there(fresh_engine, image) != goes
+
+
 def test_what_is_gone_answers_404(fresh_engine: Engine) -> None:
     image = state.import_image(fresh_engine.client, "app:1")
     assert request(fresh_engine, "app:1").status == 200

@@ -54,6 +54,8 @@ PARALLEL = 8
 _ATTEMPTS = 3
 #: Seconds for which a listing of containers serves removals that only take a name from an image.
 _LISTING_SERVES = 0.05
+_ALREADY = "it was already removed"
+_REFERENCES_CHANGED = "the image's references changed after planning"
 
 
 class Engine(t.Protocol):
@@ -144,7 +146,7 @@ def execute(
         clock,
         goes=frozenset(_targets_that_go(plan)),
         images=frozenset(image.id for image in plan.snapshot.images),
-        containers=frozenset(container.id for container in plan.snapshot.containers),
+        containers={container.id: container for container in plan.snapshot.containers},
     )
     workers = min(parallel, engine.most_connections)
     done = several(lambda steps: _Chain(work, store).outcomes(steps), chains(plan), workers)
@@ -288,7 +290,7 @@ class _Work(t.NamedTuple):
     clock: Clock
     goes: frozenset[str]
     images: frozenset[str]
-    containers: frozenset[str]
+    containers: t.Mapping[str, Container]
 
 
 class _Change(t.NamedTuple):
@@ -343,6 +345,7 @@ class _Run:
         self._plan = work.plan
         self._witness = work.witness
         self._asked = False
+        self._in_doubt = False
         self._unread = ""
 
     def outcome(self) -> StepOutcome:
@@ -353,7 +356,7 @@ class _Run:
                 try:
                     return self._attempt()
                 except EngineUnavailable as exc:
-                    unanswered = str(exc)
+                    unanswered, self._in_doubt = str(exc), self._asked
                 outcome = self._looked_up(FAILED, unanswered)
                 # What has taken its time without an answer would do so again.
                 if outcome.status == DONE or self._work.clock.now() - began > RETURN:
@@ -383,10 +386,15 @@ class _Run:
             return self._looked_up(change.status, change.reason) if self._asked else self._ended(*change)
         self._asked = True
         try:
-            removed = self._work.engine.remove_image(self._step.address, self._plan.force, self._plan.prune_parents)
+            removed = self._work.engine.remove_image(self._step.address, self._plan.force, self._takes_parents)
         except EngineError as exc:
             return self._not_removed(exc)
         return self._answered(removed)
+
+    @property
+    def _takes_parents(self) -> bool:
+        """Whether parents are planned to go along. One that lost its name since, or its other child, stays."""
+        return self._plan.prune_parents and len(self._step.effect.deleted) > 1
 
     def _answered(self, removed: Removed) -> StepOutcome:
         known = self._work.images
@@ -407,28 +415,32 @@ class _Run:
         if outcome.status != REFUSED or outcome.untagged or outcome.deleted:
             return outcome
         try:
-            container = self._newcomer(uses_count=True, mounts_count=False, age=0)
+            change = self._change() or self._newcomer(uses_count=True, mounts_count=False, age=0)
         except (EngineError, EngineLost):
             return outcome
-        return outcome if container is None else outcome._replace(status=SKIPPED, reason=_came_into_use(container))
+        return outcome if change is None else outcome._replace(status=change.status, reason=change.reason)
 
     def _not_found(self, exc: EngineError) -> StepOutcome:
         """The Engine may say so of an image that it lists, and removes nothing then, tonight and every night."""
-        left = self._witness.images().get(self._removal.image_id)
-        reference = self._removal.reference
-        if left is None or (reference is not None and reference not in left.references):
-            return self._ended(GONE, "it was already removed")
-        return self._ended(FAILED, f"{exc}; the Engine still lists it")
+        images = self._witness.images()
+        left, reference = images.get(self._removal.image_id), self._removal.reference
+        if left is not None and reference is None and left.references and self._step.pin:
+            return self._ended(SKIPPED, _REFERENCES_CHANGED)
+        if left is not None and (reference is None or reference in left.references):
+            return self._ended(FAILED, f"{exc}; the Engine still lists it")
+        owner = next((image.id for image in images.values() if reference in image.references), None)
+        if left is not None and owner is not None:
+            return self._ended(SKIPPED, _moved(owner))
+        # An earlier request, of which no answer came, may have been carried out in the meantime.
+        return self._looked_up(GONE, _ALREADY) if self._in_doubt else self._ended(GONE, _ALREADY)
 
     def _looked_up(self, status: Status, reason: str) -> StepOutcome:
         """What of the step's effect has happened, by a fresh listing. Where all of it has, the step is done."""
         left = self._witness.images()
         effect = self._step.effect
-        untagged = tuple(
-            reference.familiar
-            for owner, reference in effect.untagged
-            if owner not in left or reference not in left[owner].references
-        )
+        # A name that another image has by now was moved by somebody else, and not removed.
+        there = {reference for image in left.values() for reference in image.references}
+        untagged = tuple(reference.familiar for _owner, reference in effect.untagged if reference not in there)
         deleted = tuple(image_id for image_id in effect.gone if image_id not in left)
         is_done = self._asked and (untagged, deleted) == (_untagged(self._step), effect.gone)
         if is_done and status != REFUSED:
@@ -440,14 +452,13 @@ class _Run:
         self._witness.give_up_if_lost()
         found = self._found()
         if found is None:
-            return _Change(GONE, "it was already removed")
+            return _Change(GONE, _ALREADY)
         owner, references = found
         if owner != self._removal.image_id:
-            return _Change(SKIPPED, f"it moved to image {short_id(owner)} after planning")
+            return _Change(SKIPPED, _moved(owner))
         if self._comparable(references) != self._comparable(self._step.references):
-            return _Change(SKIPPED, "the image's references changed after planning")
-        container = self._container_since()
-        return None if container is None else _Change(SKIPPED, _came_into_use(container))
+            return _Change(SKIPPED, _REFERENCES_CHANGED)
+        return self._container_since()
 
     def _found(self) -> tuple[str, Sequence[Reference]] | None:
         """The image that the target names now, with its references. One that cannot be inspected is taken from the listing."""
@@ -470,8 +481,8 @@ class _Run:
         is_containerd = self._plan.snapshot.engine.store == CONTAINERD
         return frozenset(ref for ref in references if not is_containerd or ref.tag is not None)
 
-    def _container_since(self) -> Container | None:
-        """A container that came after planning and uses the step's image.
+    def _container_since(self) -> _Change | None:
+        """A container that came after planning and uses the step's image, or one that held it and does not any more.
 
         Without force the Engine refuses to delete what a container was made from, but lets its names go, and what is
         mounted.
@@ -484,16 +495,26 @@ class _Run:
         )
         if not uses_count and not mounts_count:
             return None
-        return self._newcomer(uses_count, mounts_count, _LISTING_SERVES if only_untags else 0)
+        change = self._newcomer(uses_count, mounts_count, _LISTING_SERVES if only_untags else 0)
+        return self._released() if change is None and self._plan.force and self._step.effect.lost_names else change
 
-    def _newcomer(self, uses_count: bool, mounts_count: bool, age: float) -> Container | None:
+    def _newcomer(self, uses_count: bool, mounts_count: bool, age: float) -> _Change | None:
         """A container that the plan does not know and that is made of the step's image, or mounts what may be it."""
         planned = self._work.containers
         for container in self._witness.containers(age):
             is_made_of_it = uses_count and container.image_id == self._removal.image_id
             # Of what a new container mounts, the listing shows the name only: it may be this image.
             if (is_made_of_it or (mounts_count and container.mounted_images)) and container.id not in planned:
-                return container
+                return _Change(SKIPPED, f"container {container.name} started to use the image after planning")
+        return None
+
+    def _released(self) -> _Change | None:
+        """A container that made the Engine keep the image when its name is removed by force, and stopped or went."""
+        now = {container.id: container.is_running for container in self._witness.containers(0)}
+        for container in self._work.containers.values():
+            holds = container.image_id == self._removal.image_id or container.mounted_images
+            if holds and now.get(container.id) not in (True, container.is_running):
+                return _Change(SKIPPED, f"container {container.name} stopped or was removed after planning")
         return None
 
 
@@ -504,8 +525,8 @@ def _goes_whatever_mounts_it(step: Step) -> bool:
     return bool(step.effect.gone) and not (by_tag and step.effect.gone == (step.candidate.removal.image_id,))
 
 
-def _came_into_use(container: Container) -> str:
-    return f"container {container.name} started to use the image after planning"
+def _moved(owner: str) -> str:
+    return f"it moved to image {short_id(owner)} after planning"
 
 
 def _layers(step: Step) -> tuple[str, ...]:

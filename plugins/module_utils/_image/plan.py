@@ -66,7 +66,8 @@ class Step(t.NamedTuple):
     """One removal of a plan, with what it will do and what must still hold right before it.
 
     ``references`` are the image's at that point, ``releases`` what each deletion of the effect sets free. ``by_id`` is
-    whether a request for the image's ID does the same as one for its name.
+    whether a request for the image's ID does the same as one for its name, ``pin`` what is sent instead where the Engine takes a
+    name together with the content that it must have.
     """
 
     candidate: Candidate
@@ -74,6 +75,7 @@ class Step(t.NamedTuple):
     references: tuple[Reference, ...]
     releases: tuple[Release, ...]
     by_id: bool = False
+    pin: str = ""
 
     @property
     def address(self) -> str:
@@ -83,7 +85,7 @@ class Step(t.NamedTuple):
         refuses it when a second name or a container has come.
         """
         removal = self.candidate.removal
-        return removal.image_id if self.by_id else removal.address
+        return self.pin or (removal.image_id if self.by_id else removal.address)
 
 
 class Clash(t.NamedTuple):
@@ -170,6 +172,7 @@ class Simulation:
             tuple(self.store.images[image_id].references),
             tuple(self._ledger.release(gone) for gone in effect.gone),
             self._is_the_same_by_id(candidate.removal, effect),
+            "" if self._force else self.store.pin(candidate.removal, effect),
         )
         self.store.apply(effect)
         return step

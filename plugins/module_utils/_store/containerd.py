@@ -113,6 +113,16 @@ class ContainerdStore(StoreModel):
             deleted.append(parent.id)
         return deleted
 
+    def pin(self, removal: Removal, effect: Effect) -> str:
+        image, reference = self.images[removal.image_id], removal.reference
+        if reference is None:
+            # No repository that could get a name: it stands for the record that keeps the image without any.
+            return "" if image.references else dangling_reference(image.id).familiar
+        # A pinned name counts as the image's ID where the image goes with it: without a check for use by force.
+        if reference.tag is None or reference.digest is not None or effect.deleted or effect.lost_names:
+            return ""
+        return f"{reference.familiar}@{image.id}"
+
     def children(self, image_id: str) -> tuple[str, ...]:
         """The images of which any record names this one as its parent (``image_children.go``)."""
         return tuple(

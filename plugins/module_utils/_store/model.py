@@ -97,6 +97,10 @@ class StoreModel:
         """What the Engine would do with this removal now. Changes nothing."""
         raise NotImplementedError
 
+    def pin(self, removal: Removal, effect: Effect) -> str:
+        """A reference that does the same for as long as the name and the image belong together, and is not found then."""
+        return ""
+
     def apply(self, effect: Effect) -> None:
         """Carry a predicted effect out on this model."""
         for image_id, reference in effect.untagged:

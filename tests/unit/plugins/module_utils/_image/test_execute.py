@@ -62,6 +62,7 @@ class FakeEngine:
         self.images = {entry.id: [reference.familiar for reference in entry.references] for entry in host.images}
         self.containers = [{"Id": c.id, "Names": ["/" + c.name], "ImageID": c.image_id} for c in host.containers]
         self.requests = []
+        self.pruned = []
         self.away = False
         self.script = dict(script or {})
         self._lock = threading.RLock()
@@ -112,6 +113,10 @@ class FakeEngine:
                 lines += [{"Deleted": owner}, {"Deleted": f"sha256:layer-of-{owner[7:9]}"}]
             return lines
 
+        self.pruned.append(prune_parents)
+        name, _at, pinned = name.partition("@")
+        # The containerd store's word for an image without a name.
+        name = pinned if name == "moby-dangling" else name
         names = self.images.get(name, ())
         return parse_removed(self._asked(f"remove {name}", answer, f"remove {names[0]}" if len(names) == 1 else ""))
 
@@ -171,6 +176,16 @@ def then(act, outcome):
         return outcome
 
     return both
+
+
+def and_again(request, second, first):
+    """The request ends so, and the next one like it so."""
+
+    def act(engine):
+        engine.script[request] = second
+        return first
+
+    return act
 
 
 def start(name, of, mounts=()):
@@ -297,12 +312,52 @@ RACES = [
     (
         "conflict after the references were gone",
         {"names": [A], "force": True},
-        {f"remove {A}": then(tag("a:1", B), error(409))},
+        {f"remove {A}": then(untag("a:1"), error(409))},
         [REFUSED],
         ["a:1"],
         [],
         "the Engine's words",
         True,
+    ),
+    (
+        "second name came between check and removal",
+        {"names": ["b:1"]},
+        {"remove b:1": then(tag("b:2", B), error(409, "image is referenced in multiple repositories"))},
+        [SKIPPED],
+        [],
+        [],
+        "the image's references changed after planning",
+        False,
+    ),
+    (
+        "name moved between check and removal, of which the Engine says that it is not there",
+        {"names": ["a:1"]},
+        {"remove a:1": then(tag("a:1", B), error(404))},
+        [SKIPPED],
+        [],
+        [],
+        "it moved to image b10000000000 after planning",
+        False,
+    ),
+    (
+        "name moved, and the Engine fails",
+        {"names": ["a:1"]},
+        {"remove a:1": then(tag("a:1", B), error(500))},
+        [FAILED],
+        [],
+        [],
+        "the Engine answered 500",
+        True,
+    ),
+    (
+        "carried out only after it was looked up, so that the second request finds nothing",
+        {"names": ["b:1"]},
+        {"remove b:1": and_again("remove b:1", then(remove(B), error(404)), EngineUnavailable("no answer in time"))},
+        [DONE],
+        ["b:1"],
+        [B],
+        "it was removed all the same",
+        False,
     ),
     (
         "error with nothing done",
@@ -367,7 +422,7 @@ RACES = [
     (
         "error half-way",
         {"names": ["a10"], "force": True},
-        {f"remove {A}": then(tag("a:1", B), error(500))},
+        {f"remove {A}": then(untag("a:1"), error(500))},
         [FAILED],
         ["a:1"],
         [],
@@ -820,3 +875,53 @@ def test_one_listing_of_containers_serves_many_names_of_an_image():
     _outcome, engine = run({"names": tags}, {}, image("a1", *tags))
     assert engine.requests.count("containers") == 1
     assert engine.images == {}
+
+
+def test_an_image_without_a_name_that_gets_one_right_before_its_removal_stays():
+    script = {f"remove {B}": then(tag("b:1", B), error(404))}
+    outcome, engine = run({"names": [B]}, script, image("b1"), store=CONTAINERD)
+    assert [step.status for step in outcome.steps] == [SKIPPED]
+    assert engine.images == {B: ["b:1"]}
+
+
+ADDRESSES = [
+    # situation, store, parameters, what is sent for each step
+    ("graph drivers know no pinned name", GRAPHDRIVER, {"names": ["a:1"]}, ["a:1"]),
+    ("one of two names", CONTAINERD, {"names": ["a:1"]}, [f"a:1@{A}"]),
+    ("the last one goes by the ID", CONTAINERD, {"names": ["a:1", "a:2"]}, [f"a:1@{A}", A]),
+    ("no name", CONTAINERD, {"names": [D]}, [f"moby-dangling@{D}"]),
+    ("names by their ID and by force", CONTAINERD, {"names": [A], "force": True}, [A]),
+    ("by force a pinned name would delete what is in use", CONTAINERD, {"names": ["a:1"], "force": True}, ["a:1"]),
+]
+
+
+@pytest.mark.parametrize(("store", "params", "sent"), cells(ADDRESSES), ids=ids(ADDRESSES))
+def test_a_removal_is_sent_with_what_must_still_hold(store, params, sent):
+    plan = plan_removal(snapshot(*HOST, image("d1"), store=store), Request.parse(params), 0.0)
+    assert [step.address for step in plan.steps] == sent
+
+
+def test_parents_that_are_not_planned_to_go_stay_by_the_request():
+    child = image("c1", "c:1", parent="b1")
+    _outcome, engine = run({"names": ["c:1"]}, {}, image("b1", "b:1"), child)
+    assert engine.pruned == [False]
+    _outcome, engine = run({"names": ["c:1"]}, {}, image("b1"), child)
+    assert engine.pruned == [True]
+
+
+HOLDERS = [
+    # situation, its state now, or None where it was removed, status
+    ("runs still", "running", DONE),
+    ("stopped", "exited", SKIPPED),
+    ("removed", None, SKIPPED),
+]
+
+
+@pytest.mark.parametrize(("state", "status"), cells(HOLDERS), ids=ids(HOLDERS))
+def test_by_force_a_name_goes_only_while_what_kept_its_image_still_does(state, status):
+    host = snapshot(image("b1", "b:1"), container("web", of="b1", state="running"))
+    engine = FakeEngine(host)
+    (row,) = engine.containers
+    engine.containers = [{**row, "State": state}] if state else []
+    outcome = execute(plan_removal(host, Request.parse({"names": ["b:1"], "force": True}), 0.0), engine)
+    assert [step.status for step in outcome.steps] == [status]

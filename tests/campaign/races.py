@@ -1,0 +1,278 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The race campaign: other clients change an Engine as fast as they can while a task removes images from it.
+
+A case is one run of C(image_remove) or C(image_prune_policy). As soon as it sends its first removal, others import, tag, move
+tags, create containers, mount images, and remove. Afterwards no tag that they gave, no image that they took into use and no image that
+they made is lost, and the result is true. With --direct the task has no proxy between it and the Engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+import threading
+import traceback
+import typing as t
+
+from docker.errors import APIError
+
+# Makes the collection importable.
+import conftest  # noqa: F401  pylint: disable=unused-import
+from tests.campaign.harness import Campaign, Case, main, situation
+from tests.integration.module_run import run_module
+from tests.lab import state
+from tests.lab.errors import LabError
+from tests.lab.proxy import RecordingProxy
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tests.lab.engine import Engine
+
+CASES = 5
+_OTHERS = 3
+_IMAGES = 24
+_KEPT = "base:keep"
+
+
+class _World:
+    """What the others did, as far as it must still hold at the end. Names are never given again once they were removed."""
+
+    def __init__(self, images: Mapping[str, list[str]]) -> None:
+        self.images = {image_id: list(names) for image_id, names in images.items()}
+        self.names = [name for names in images.values() for name in names]
+        self.lock = threading.Lock()
+        self.given: dict[str, str] = {}
+        self.used: dict[str, str] = {}
+        self.made: set[str] = set()
+        self.taken_names: set[str] = set()
+        self.taken_images: set[str] = set()
+        self.doing = 0
+
+
+class _Other(threading.Thread):
+    """Another client. It begins once the task removes, and ends with it."""
+
+    def __init__(self, engine: Engine, world: _World, seed: str, begin: threading.Event, end: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._engine = engine
+        self._client = engine.connect()
+        self._world = world
+        self._choose = random.Random(seed)
+        self._begin, self._end = begin, end
+        self._number = 0
+        self._seed = seed.rpartition("/")[2]
+        self.history: list[str] = []
+
+    def run(self) -> None:
+        """Do one thing after the other; what the Engine refuses has not happened."""
+        self._begin.wait()
+        weights: dict[Callable[[], str], int] = {
+            self._tag: 6,
+            self._move: 5,
+            self._import_over: 3,
+            self._contain: 4,
+            self._remove: 3,
+        }
+        if self._engine.mounts_images:
+            weights[self._mount] = 2
+        while not self._end.is_set():
+            action = self._choose.choices(list(weights), list(weights.values()))[0]
+            with contextlib.suppress(APIError, LabError):
+                self.history.append(action())
+
+    def _new(self) -> str:
+        self._number += 1
+        return f"{self._seed}-{self._number}"
+
+    def _image(self) -> str:
+        return self._choose.choice(sorted(self._world.images))
+
+    def _planned_name(self) -> str:
+        return self._choose.choice(self._world.names)
+
+    def _tag(self) -> str:
+        image, name = self._image(), f"new:{self._new()}"
+        state.tag(self._client, image, name)
+        self._world.given[name] = image
+        return f"tag {image[7:19]} {name}"
+
+    def _move(self) -> str:
+        """To an image of its own, that nothing else names."""
+        name, other = self._planned_name(), f"fresh:{self._new()}"
+        made = state.import_image(self._client, other, runnable=False)
+        self._world.made.add(made)
+        self._world.given[other] = made
+        return self._give(name, lambda: state.tag(self._client, made, name), f"tag {other} {name}", made)
+
+    def _import_over(self) -> str:
+        name = self._planned_name()
+        return self._give(name, lambda: state.import_image(self._client, name, runnable=False), f"import {name}")
+
+    def _give(self, name: str, act: Callable[[], t.Any], what: str, made: str = "") -> str:
+        with self._world.lock:
+            if name in self._world.taken_names or name in self._world.given:
+                return f"leave {name}"
+            self._world.taken_names.add(name)
+        made = act() or made
+        self._world.made.add(made)
+        self._world.given[name] = made
+        return what
+
+    def _contain(self) -> str:
+        image, name = self._image(), f"c{self._new()}"
+        container = state.container(self._client, image, name=name)
+        self._world.used[container] = image
+        return f"container {name} of {image[7:19]}"
+
+    def _mount(self) -> str:
+        source, name = self._planned_name(), f"m{self._new()}"
+        container = state.container(self._client, _KEPT, name=name, image_mounts={source: "/mnt"})
+        mounted = self._client.inspect_container(container)["Mounts"]
+        return f"container {name} mounts {source} {bool(mounted)}"
+
+    def _remove(self) -> str:
+        name = self._planned_name()
+        with self._world.lock:
+            if name in self._world.taken_names or name in self._world.given:
+                return f"leave {name}"
+            self._world.taken_names.add(name)
+        for line in self._client.remove_image(name, noprune=True):
+            if "Deleted" in line:
+                self._world.taken_images.add(line["Deleted"])
+        return f"remove {name}"
+
+
+def run_session(engines: Sequence[Engine], seed: int, session: int, digests: Mapping[str, str]) -> Iterator[Case]:
+    """Its cases, each on an Engine that was emptied."""
+    return _run_session(engines, seed, session, digests, through_proxy=True)
+
+
+def run_direct(engines: Sequence[Engine], seed: int, session: int, digests: Mapping[str, str]) -> Iterator[Case]:
+    """The same cases, without a proxy between the task and the Engine: the others begin with the task."""
+    return _run_session(engines, seed, session, digests, through_proxy=False)
+
+
+def _run_session(
+    engines: Sequence[Engine], seed: int, session: int, digests: Mapping[str, str], through_proxy: bool
+) -> Iterator[Case]:
+    (engine,) = engines
+    for number in range(CASES):
+        with situation(engine, seed, session, digests, things=(0, 0)) as found:
+            choose = random.Random(f"{seed}/{session}/{number}/{engine.name}")
+            yield _case(found.engine, choose, session, number, f"{seed}/{session}/{number}", through_proxy)
+
+
+def _fill(engine: Engine, choose: random.Random) -> dict[str, list[str]]:
+    """Images with no name, one and several, and parents; by ID, with their names."""
+    client = engine.client
+    state.import_image(client, _KEPT)
+    images: dict[str, list[str]] = {}
+    for number in range(_IMAGES):
+        names = [f"app:{number}", f"app:{number}-b", f"team/app:{number}"][: choose.choice([0, 1, 1, 1, 2, 3])]
+        parent = choose.choice(sorted(images)) if images and choose.random() < 0.15 else None
+        name = names[0] if names else None
+        made = state.derive(client, parent, name) if parent else state.import_image(client, name, runnable=False)
+        for further in names[1:]:
+            state.tag(client, made, further)
+        images[made] = names
+    return images
+
+
+def _arguments(choose: random.Random, images: Mapping[str, list[str]]) -> tuple[str, dict[str, t.Any]]:
+    options: dict[str, t.Any] = {"parallel": choose.choice([1, 2, 8])}
+    if choose.random() < 0.5:
+        names = [name for names in images.values() for name in names] + [one for one in images if not images[one]]
+        names = choose.sample(names, len(names))
+        return "image_remove", {"names": names, "on_conflict": "skip", **options}
+    policy = {"remove": {"all_unused": True, "dangling": True}, "keep": {"patterns": ["new", "fresh", "base"]}}
+    return "image_prune_policy", {**policy, **options}
+
+
+def _case(engine: Engine, choose: random.Random, session: int, number: int, seed: str, through_proxy: bool) -> Case:
+    images = _fill(engine, choose)
+    module, arguments = _arguments(choose, images)
+    arguments = {"timeout": 60, **arguments}
+    before = _listed(engine)
+    planned = run_module(module, {"docker_host": engine.docker_host, **arguments}, check=True)
+    world, begin, end = _World(images), threading.Event(), threading.Event()
+    others = [_Other(engine, world, f"{seed}/{index}", begin, end) for index in range(_OTHERS)]
+    for other in others:
+        other.start()
+    try:
+        with RecordingProxy(engine.socket) as proxy:
+            proxy.before("DELETE", "/images/", begin.set, times=None)
+            result = run_module(
+                module, {"docker_host": proxy.docker_host if through_proxy else engine.docker_host, **arguments}
+            )
+        differences = []
+    except Exception:
+        result, differences = {}, [f"a traceback: {traceback.format_exc()}"]
+    finally:
+        begin.set()
+        end.set()
+        for other in others:
+            other.join(60)
+    differences += _differences(before, _listed(engine), world, planned, result)
+    history = tuple(step for other in others for step in other.history)
+    marks = (module, *(["that skipped something"] if "skipped" in str(result.get("warnings")) else []))
+    return Case(engine.name, session, number, arguments, tuple(differences), marks, history, str(before))
+
+
+def _listed(engine: Engine) -> dict[str, list[str]]:
+    return {
+        row["Id"]: [name for name in row["RepoTags"] or [] if "<none>" not in name and "@" not in name]
+        for row in engine.client.images(all=True)
+    }
+
+
+def _differences(
+    before: Mapping[str, list[str]],
+    after: Mapping[str, list[str]],
+    world: _World,
+    planned: Mapping[str, t.Any],
+    result: Mapping[str, t.Any],
+) -> Iterator[str]:
+    owners = {name: image_id for image_id, names in after.items() for name in names}
+    for name, image_id in world.given.items():
+        if owners.get(name) != image_id:
+            yield f"LOST TAG {name} of {image_id[7:19]}, which is {owners.get(name)}; {_said(result, name, image_id)}"
+    for image_id in set(world.used.values()) - set(after):
+        yield f"LOST IMAGE IN USE {image_id[7:19]} ({before.get(image_id)}); {_said(result, image_id)}"
+    for image_id in world.made - set(after):
+        yield f"LOST FRESH IMAGE {image_id[7:19]}; {_said(result, image_id)}"
+    deleted, untagged = set(result.get("deleted", ())), set(result.get("untagged", ()))
+    gone = set(before) - set(after)
+    if gone - set(planned["deleted"]) - world.taken_images:
+        yield f"not planned, and deleted: {sorted(gone - set(planned['deleted']) - world.taken_images)}"
+    if gone - world.taken_images - deleted:
+        yield f"deleted, and not in the result: {sorted(gone - world.taken_images - deleted)}"
+    if deleted - gone:
+        yield f"in the result as deleted, and there: {sorted(deleted - gone)}"
+    names = {name for names in before.values() for name in names}
+    lost = {name for name in names if name not in owners}
+    if lost - world.taken_names - untagged:
+        yield f"untagged, and not in the result: {sorted(lost - world.taken_names - untagged)}"
+    if untagged - lost - world.taken_names:
+        yield f"in the result as untagged, and there: {sorted(untagged - lost - world.taken_names)}"
+    if deleted & world.taken_images:
+        yield f"in the result as deleted, and others did it: {sorted(deleted & world.taken_images)}"
+    if result.get("failed"):
+        yield f"the task failed: {result.get('msg')}"
+
+
+def _said(result: Mapping[str, t.Any], *things: str) -> str:
+    keys = [key for key in ("deleted", "untagged") if set(things) & set(result.get(key, ()))]
+    warned = [text for text in result.get("warnings", ()) if any(thing in text for thing in things)]
+    return f"the result has it in {keys}, warnings {warned}"
+
+
+CAMPAIGN = Campaign("races", run_session, CASES)
+DIRECT = Campaign("races", run_direct, CASES)
+
+if __name__ == "__main__":
+    sys.exit(main(CAMPAIGN, direct=DIRECT))
