@@ -18,7 +18,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.pl
     own_size,
     size_limit,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import diff_headers, engine_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
@@ -52,7 +52,7 @@ def report(outcome: Outcome, engine: EngineFacts, now: float, details: str = "ch
         "younger_than": _age_limit(plan.request.keep, now),
         "target": None if plan.request.target is None else _target(outcome, plan.request.target),
         "guard": None if plan.breach is None else plan.breach._asdict(),
-        "diff": _diff(deleted, summary),
+        "diff": _diff(deleted, summary, engine.host),
     }
     message = outcome.failure if plan.breach is None else plan.breach.text
     if message:
@@ -183,11 +183,10 @@ def _summary(outcome: Outcome, verdicts: Mapping[str, Verdict]) -> str:
     return ", ".join(parts + ([f"{skipped} skipped"] if skipped else []))
 
 
-def _diff(deleted: Sequence[CacheRecord], summary: str) -> dict[str, str]:
+def _diff(deleted: Sequence[CacheRecord], summary: str, host: str) -> dict[str, str]:
     """The records that are deleted, a line each: afterwards there is nothing of them."""
     return {
-        "before_header": "build cache",
-        "after_header": f"build cache: {summary}",
+        **diff_headers(host, "build cache", summary),
         "before": "".join(f"{_line(record)}\n" for record in deleted),
         "after": "",
     }

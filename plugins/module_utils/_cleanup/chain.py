@@ -19,7 +19,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     ImageWardenError,
     InvalidRequest,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import diff_headers, engine_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
@@ -161,7 +161,6 @@ def _headed(name: str, result: Mapping[str, t.Any], host: str) -> dict[str, str]
 
     Without the space, which is the one number that check mode cannot always know.
     """
-    title = ", ".join(part for part in (host, name) if part)
     numbers = {**count({name: result}), "space_exact": False, "space_reclaimed": 0, "space_expected": 0}
     counted = with_skipped(numbers, in_words(numbers))
-    return {**result["diff"], "before_header": title, "after_header": f"{title}: {counted}"}
+    return {**result["diff"], **diff_headers(host, name, counted)}

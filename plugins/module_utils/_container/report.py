@@ -21,7 +21,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.plan
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import SKIPPED as STEP_SKIPPED
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import container_facts, engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
+    container_facts,
+    diff_headers,
+    engine_facts,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
@@ -236,8 +240,7 @@ def _diff(outcome: Outcome, summary: str) -> dict[str, str]:
             # Without the tag, which is the time of the run: check mode's would differ.
             after.append(f"image {step.step.commit.familiar_name}, committed from container {container.name}")
     return {
-        "before_header": "containers",
-        "after_header": f"containers: {summary}",
+        **diff_headers(outcome.plan.snapshot.engine.host, "containers", summary),
         "before": _lines(before),
         "after": _lines(after),
     }

@@ -118,6 +118,12 @@ def engine_facts(engine: EngineFacts) -> dict[str, str]:
     }
 
 
+def diff_headers(host: str, things: str, counts: str) -> dict[str, str]:
+    """What Ansible prints behind C(before:) and C(after:): where, of what, and what it comes to."""
+    title = f"{host}, {things}" if host else things
+    return {"before_header": title, "after_header": f"{title}: {counts}"}
+
+
 def container_facts(container: Container) -> dict[str, str]:
     """A container as results name it."""
     return {"name": container.name, "id": short_id(container.id), "state": container.state}
@@ -265,8 +271,7 @@ def _diff(snapshot: Snapshot, outcome: Outcome, verdicts: Mapping[str, Verdict])
             before += lines
             after += lines
     return {
-        "before_header": f"{snapshot.engine.host}: images before",
-        "after_header": f"{snapshot.engine.host}: images after: {', '.join(_counts(going, gone, verdicts))}",
+        **diff_headers(snapshot.engine.host, "images", ", ".join(_counts(going, gone, verdicts))),
         "before": _lines(before),
         "after": _lines(after),
     }

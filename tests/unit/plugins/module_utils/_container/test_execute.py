@@ -656,8 +656,8 @@ def test_the_diff(fields, line):
     raw = {"Id": "a" * 64, "Names": ["/web"], "State": "exited", "ImageID": image_id("a1"), **fields}
     result = report(predict(plan(*parse_containers([raw]))))
     assert result["diff"] == {
-        "before_header": "containers",
-        "after_header": "containers: 1 container removed, 0 kept",
+        "before_header": "host, containers",
+        "after_header": "host, containers: 1 container removed, 0 kept",
         "before": line,
         "after": "",
     }

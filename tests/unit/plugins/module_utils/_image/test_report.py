@@ -110,8 +110,8 @@ def test_the_summary_counts():
 
 def test_the_diff_shows_what_changes_and_nothing_else():
     assert predicted({"names": ["app:1", "base:1"]})["diff"] == {
-        "before_header": "host: images before",
-        "after_header": "host: images after: 2 references untagged, 1 image deleted",
+        "before_header": "host, images",
+        "after_header": "host, images: 2 references untagged, 1 image deleted",
         "before": (
             "image a10000000000 (1 MB, created 2023-11-14)\n"
             "  app:1\n"
@@ -125,8 +125,8 @@ def test_the_diff_shows_what_changes_and_nothing_else():
 
 def test_the_diff_shows_an_image_without_names_and_without_an_age():
     assert predicted({"names": ["d10"]})["diff"] == {
-        "before_header": "host: images before",
-        "after_header": "host: images after: 0 references untagged, 1 image deleted",
+        "before_header": "host, images",
+        "after_header": "host, images: 0 references untagged, 1 image deleted",
         "before": "<untagged> d10000000000 (500 B)\n",
         "after": "",
     }
