@@ -114,3 +114,19 @@ def test_every_message_of_the_guide_to_troubleshooting_is_one_of_the_code():
     parts = [part.strip() for message in messages for part in re.split(r"\b[A-Z]{2,}\b|[0-9]+|[.:;,()]+", message)]
     assert messages
     assert [part for part in parts if part not in code] == []
+
+
+LISTS = [
+    # situation, the file, what stands before the name of a guide and behind it
+    ("the site's first page", "docs/site/index.rst", "collections/imagewarden/docker/docsite/", "\n"),
+    ("the README", "README.md", "(docs/docsite/rst/", ".rst)"),
+]
+
+
+@pytest.mark.parametrize(("path", "before", "behind"), [row[1:] for row in LISTS], ids=[row[0] for row in LISTS])
+def test_every_guide_for_users_is_listed(path, before, behind):
+    sections = yaml.safe_load((COLLECTION / "docs" / "docsite" / "extra-docs.yml").read_text(encoding="utf-8"))[
+        "sections"
+    ]
+    text = (COLLECTION / path).read_text(encoding="utf-8")
+    assert [name for name in sections[0]["toctree"] if f"{before}{name}{behind}" not in text] == []
