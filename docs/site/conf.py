@@ -29,6 +29,8 @@ html_theme_options = {
         "Changelog": "https://github.com/imagewarden/imagewarden.docker/blob/main/CHANGELOG.md",
     },
 }
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_use_index = False
 html_copy_source = False
