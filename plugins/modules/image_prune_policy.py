@@ -309,10 +309,12 @@ seealso:
   - module: imagewarden.docker.image_remove
   - module: imagewarden.docker.container_remove
   - module: imagewarden.docker.image_usage_info
-  - ref: Retention of images <ansible_collections.imagewarden.docker.docsite.guide_retention>
+  - name: Retention of images
     description: Policies for a CI host, a production host, an air-gapped host, a registry mirror and a small disk.
-  - ref: Audits in check mode <ansible_collections.imagewarden.docker.docsite.guide_check_mode_audits>
+    link: https://github.com/imagewarden/imagewarden.docker/blob/main/docs/docsite/rst/guide_retention.rst
+  - name: Audits in check mode
     description: How to read a prediction, and how to chain tasks in check mode.
+    link: https://github.com/imagewarden/imagewarden.docker/blob/main/docs/docsite/rst/guide_check_mode_audits.rst
   - name: docker image prune
     description: The command that this module replaces.
     link: https://docs.docker.com/reference/cli/docker/image/prune/

@@ -90,10 +90,12 @@ notes:
 seealso:
   - module: imagewarden.docker.container_remove
   - module: imagewarden.docker.image_prune_policy
-  - ref: From commands to tasks <ansible_collections.imagewarden.docker.docsite.guide_commands>
+  - name: From commands to tasks
     description: Commands of Docker, and the equivalent tasks.
-  - ref: Audits in check mode <ansible_collections.imagewarden.docker.docsite.guide_check_mode_audits>
+    link: https://github.com/imagewarden/imagewarden.docker/blob/main/docs/docsite/rst/guide_commands.rst
+  - name: Audits in check mode
     description: How to read a prediction, and how to chain tasks in check mode.
+    link: https://github.com/imagewarden/imagewarden.docker/blob/main/docs/docsite/rst/guide_check_mode_audits.rst
   - name: docker image rm
     description: The command that this module replaces.
     link: https://docs.docker.com/reference/cli/docker/image/rm/
