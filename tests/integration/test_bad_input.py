@@ -86,7 +86,7 @@ WRONG_OPTIONS = [
     (
         "unknown filter",
         {"filters": {"danglin": True}},
-        ["filters: unknown filter 'danglin'", "known are dangling, label, before, since, until"],
+        ["filters: unknown filter 'danglin'", "known are dangling, label, label!, before, since, until"],
     ),
     (
         "filter that is no time",
@@ -132,7 +132,7 @@ WRONG_OPTIONS = [
     ),
     (
         "certificate that is not there",
-        {"names": ["app:1"], "validate_certs": True, "ca_path": "/nowhere/ca.pem"},
+        {"names": ["app:1"], "docker_host": "tcp://127.0.0.1:1", "validate_certs": True, "ca_path": "/nowhere/ca.pem"},
         ["ca_path: there is no file '/nowhere/ca.pem' on the managed host"],
     ),
 ]
@@ -168,7 +168,7 @@ def test_an_engine_that_does_not_answer_in_time(fails, one_engine):
         message = fails({"names": ["app:1"], "docker_host": proxy.docker_host, "timeout": 1})
         held.set()
     assert (
-        message == f"{proxy.docker_host} did not answer within 1 seconds: raise timeout, or see why the Engine is slow"
+        message == f"{proxy.docker_host} did not answer within 1 second: raise timeout, or see why the Engine is slow"
     )
 
 
