@@ -18,13 +18,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
     INTERNAL,
     LARGEST,
     Guard,
+    Keep,
 )
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import (
-        Keep,
         Matches,
         Remove,
         Request,
@@ -315,7 +315,7 @@ _FREES_NOTHING = Verdict(KEPT, TARGET, "an image has its bytes too, so that its 
 
 
 def _deleted(removal: Removal, request: Request) -> Verdict:
-    unless = "" if request.keep == type(request.keep)() else ", and no rule of keep does"
+    unless = "" if request.keep == Keep() else ", and no rule of keep does"
     return Verdict(DELETED, removal.rule, f"{removal.rule.name} selects it{unless}")
 
 
