@@ -36,6 +36,8 @@ PLAYBOOK = [
         "connection": "local",
         "gather_facts": False,
         "module_defaults": {"group/imagewarden.docker.docker": {"docker_host": "unix:///run/engine/docker.sock"}},
+        # The role's default policy keeps what is younger than an hour.
+        "vars": {"image_cleanup_policy": {"remove": {"dangling": True}}},
         "tasks": [
             {"imagewarden.docker.image_remove": {"names": ["app:1"]}},
             {"ansible.builtin.include_role": {"name": "imagewarden.docker.image_cleanup"}},
