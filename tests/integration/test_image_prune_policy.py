@@ -132,6 +132,17 @@ def test_a_kept_tag_keeps_the_digest_that_it_was_pulled_by(task, client, registr
     assert client.inspect_image(image)["RepoDigests"] == [f"{name}@{digest}"]
 
 
+def test_a_hidden_parent_that_a_rule_keeps_stays_without_its_children(task, client):
+    load(client, "base:1")
+    state.build(client, "FROM base:1\nLABEL a=b\nENV c=d", "child:1")
+    state.build(client, "FROM base:1\nLABEL a=b\nENV c=e", "child:2")
+    last = client.inspect_image("child:1")["Parent"]
+    keep = {"images": [{"image": last, "reason": "the next build needs it"}]} if last else None
+    result = task(remove={"patterns": ["child"]}, keep=keep)
+    assert sorted(result["untagged"]) == ["child:1", "child:2"]
+    assert not last or client.inspect_image(last)["RepoTags"] == []
+
+
 def test_hidden_parents_go_with_the_last_child(task, client):
     base = load(client, "base:1")
     state.build(client, "FROM base:1\nLABEL a=b\nENV c=d", "child:1")

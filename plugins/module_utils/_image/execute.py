@@ -394,7 +394,7 @@ class _Run:
     @property
     def _takes_parents(self) -> bool:
         """Whether parents are planned to go along. One that lost its name since, or its other child, stays."""
-        return self._plan.prune_parents and len(self._step.effect.deleted) > 1
+        return len(self._step.effect.deleted) > 1
 
     def _answered(self, removed: Removed) -> StepOutcome:
         known = self._work.images

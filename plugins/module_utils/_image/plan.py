@@ -112,7 +112,6 @@ class Plan:
     verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
     refusal: str | None = None
     force: bool = False
-    prune_parents: bool = True
     skip_conflicts: bool = False
     spares_names_in_use: bool = False
 
@@ -139,8 +138,11 @@ class Simulation:
         self._untag_only = untag_only
         self._protection = protection
 
-    def propose(self, candidate: Candidate) -> Effect | Conflict | Verdict | None:
-        """What this removal would do now: an effect, a conflict, the rule that forbids it, or ``None`` when it is done already."""
+    def propose(self, candidate: Candidate, spare_parents: bool = False) -> Effect | Conflict | Verdict | None:
+        """What this removal would do now: an effect, a conflict, the rule that forbids it, or ``None`` when it is done already.
+
+        ``spare_parents`` leaves the untagged parents of this image alone, even if ``prune_parents`` is set.
+        """
         removal = candidate.removal
         image = self.store.images.get(removal.image_id)
         if image is None or not self._is_there(candidate):
@@ -151,7 +153,7 @@ class Simulation:
             return verdict
         if image.id in self._unread:
             return Verdict(KEPT, "it has a name that is no valid reference", "safety")
-        outcome = self.store.predict(removal, self._force, self._prune_parents)
+        outcome = self.store.predict(removal, self._force, self._prune_parents and not spare_parents)
         if isinstance(outcome, Effect):
             going = [reference for image_id, reference in outcome.untagged]
             verdict = self._protected(going) if going != asked else None
@@ -163,27 +165,27 @@ class Simulation:
             return self._mounted(outcome) or outcome
         return outcome
 
-    def commit(self, candidate: Candidate, effect: Effect) -> Step:
-        """Carry the effect out on the model; the step tells what must hold right before it."""
+    def commit(self, candidate: Candidate, effect: Effect, spare_parents: bool = False) -> Step:
+        """Carry the effect out on the model; the step says what must hold right before it."""
         image_id = candidate.removal.image_id
         step = Step(
             candidate,
             effect,
             tuple(self.store.images[image_id].references),
             tuple(self._ledger.release(gone) for gone in effect.gone),
-            self._is_the_same_by_id(candidate.removal, effect),
+            self._is_the_same_by_id(candidate.removal, effect, self._prune_parents and not spare_parents),
             "" if self._force else self.store.pin(candidate.removal, effect),
         )
         self.store.apply(effect)
         return step
 
-    def _is_the_same_by_id(self, removal: Removal, effect: Effect) -> bool:
+    def _is_the_same_by_id(self, removal: Removal, effect: Effect, prune_parents: bool) -> bool:
         if self._force or [*self.store.images[removal.image_id].references] != [removal.reference]:
             return removal.reference is None
         # Should a child stay after all, its parent is kept when it is removed by its name, and not by its ID on containerd.
         if removal.image_id in self._parents:
             return False
-        return self.store.predict(Removal(removal.image_id), False, self._prune_parents) == effect
+        return self.store.predict(Removal(removal.image_id), False, prune_parents) == effect
 
     def _is_there(self, candidate: Candidate) -> bool:
         removal = candidate.removal
@@ -259,7 +261,6 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
         ),
         verdicts,
         force=request.force,
-        prune_parents=request.prune_parents,
         skip_conflicts=request.skip_conflicts,
     )
     if clashes and not request.skip_conflicts:

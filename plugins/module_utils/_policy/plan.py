@@ -523,17 +523,45 @@ class Run:
 
     def _step(self, candidate: Candidate, wanted: Wanted) -> Step | Reason | None:
         """The step of a removal, or why it must not be, or ``None`` when an earlier one has done it already."""
-        outcome = self._simulation.propose(candidate)
+        kept_parents = self._kept_parents(wanted.image)
+        spare_parents = bool(kept_parents)
+        outcome = self._simulation.propose(candidate, spare_parents)
         if outcome is None:
             return None
         if isinstance(outcome, Verdict):
             return Reason(Rule(outcome.rule), outcome.reason)
         if isinstance(outcome, Conflict):
             return Reason(IN_USE if outcome.containers else CONFLICT, describe(outcome))
-        reason = _unselected_tag(candidate, outcome, wanted) or _kept_parent(candidate, outcome, self._protection)
-        if reason is None:
-            reason = self._too_many(candidate, outcome)
-        return reason or self._simulation.commit(candidate, outcome)
+        reason = _unselected_tag(candidate, outcome, wanted) or self._too_many(candidate, outcome)
+        if reason is not None:
+            return reason
+        for parent, kept in kept_parents.items() if outcome.deleted else ():
+            text = f"its child {short_id(wanted.image.id)} is removed without it, because {kept.text}"
+            self._verdicts.setdefault(parent, Verdict(KEPT, text, str(kept.rule)))
+        return self._simulation.commit(candidate, outcome, spare_parents)
+
+    def _kept_parents(self, image: Image) -> dict[str, Reason]:
+        """The untagged parents that the Engine might remove with an image although a rule keeps them.
+
+        What else keeps them does not count: whether an image is removed must not depend on its siblings, or another rule
+        that keeps one of these would let it be removed. Only what cannot be had again is no reason: the parent's layers
+        are the child's.
+        """
+        found: dict[str, Reason] = {}
+        passed: set[str] = set()
+        waiting = list(image.all_parents)
+        store = self._simulation.store
+        while waiting:
+            parent = store.images.get(waiting.pop())
+            # The Engine itself goes no further than to a name or a container; it does not mind a mount.
+            if parent is None or parent.id in passed or parent.references or parent.id in store.uses.made_from:
+                continue
+            passed.add(parent.id)
+            reason = self._protection.images.get(parent.id)
+            if reason is not None and reason.rule.name != UNRECOVERABLE:
+                found[parent.id] = reason
+            waiting.extend(self._images[parent.id].all_parents)
+        return found
 
     def _too_many(self, candidate: Candidate, effect: Effect) -> Reason | None:
         """Why an image stays that would take more parents along than one run may remove, unless it is the first."""
@@ -554,20 +582,6 @@ def _unselected_tag(candidate: Candidate, effect: Effect, wanted: Wanted) -> Rea
     for _owner, reference in effect.untagged:
         if reference.tag is not None and reference not in selected:
             return Reason(NOTHING, f"on this store {reference.familiar} would go with it, and nothing selects that one")
-    return None
-
-
-def _kept_parent(candidate: Candidate, effect: Effect, protection: Protection) -> Reason | None:
-    """A rule that keeps an untagged parent keeps the child that would take it along.
-
-    Only what cannot be had again is no reason: the parent's layers are the child's.
-    """
-    for image_id in effect.gone if len(effect.deleted) > 1 else ():
-        reason = protection.images.get(image_id)
-        if reason is not None and image_id != candidate.removal.image_id and reason.rule.name != UNRECOVERABLE:
-            return Reason(
-                reason.rule, f"its untagged parent {short_id(image_id)} would go with it, and of that one {reason.text}"
-            )
     return None
 
 

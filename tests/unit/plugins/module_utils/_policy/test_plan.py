@@ -730,18 +730,57 @@ def test_a_dangling_image_in_use_stays_and_says_so():
 BASE = image("1", "base:1", created=aged(30), size=100, shared_size=0)
 STEP = image("2", parent="1", created=aged(20), size=110, labels={"keep": ""})
 CHILD = image("3", "child:1", parent="2", created=aged(10), size=120, shared_size=0)
+OTHER = image("5", "other:1", parent="2", created=aged(9), size=120, shared_size=0)
+BETWEEN = image("6", parent="2", created=aged(8), size=120, shared_size=0)
+DEEP = image("7", "deep:1", parent="6", created=aged(7), size=120, shared_size=0)
 
 CASCADES = [
     ("a child takes its hidden parent along", {"remove": {"patterns": ["child"]}}, (BASE, STEP, CHILD), ["3", "2"]),
     ("children go before their parents", {"remove": ALL}, (BASE, STEP, CHILD), ["3", "2", "1"]),
     ("a hidden parent is not dangling", {"remove": {"dangling": True}}, (BASE, STEP, CHILD), []),
     (
-        "a label keeps a hidden parent and so its child",
+        "a hidden parent that a label keeps stays without its child",
         {"remove": {"patterns": ["child"]}, "keep": {"labels": ["keep"]}},
         (BASE, STEP, CHILD),
-        [],
+        ["3"],
+    ),
+    (
+        "a hidden parent that a label keeps stays without any of its children",
+        {"remove": {"patterns": ["child", "other"]}, "keep": {"labels": ["keep"]}},
+        (BASE, STEP, CHILD, OTHER),
+        ["5", "3"],
+    ),
+    (
+        "what lies between a child and a kept parent stays as long as nothing selects it",
+        {"remove": {"patterns": ["deep"]}, "keep": {"labels": ["keep"]}},
+        (BASE, STEP, BETWEEN, DEEP),
+        ["7"],
+    ),
+    (
+        "what lies between a child and a kept parent is dangling then",
+        {"remove": {"patterns": ["deep"], "dangling": True}, "keep": {"labels": ["keep"]}},
+        (BASE, STEP, BETWEEN, DEEP),
+        ["7", "6"],
+    ),
+    (
+        "what cannot be had again is no reason to spare a parent",
+        {"remove": {"patterns": ["child"]}, "keep": {"unrecoverable": "unpushed"}},
+        (BASE, STEP, dataclasses.replace(CHILD, digests=(PIN,))),
+        ["3", "2"],
     ),
     ("a hidden parent in use keeps itself only", {"remove": ALL}, (BASE, STEP, CHILD, container("c", of="2")), ["3"]),
+    (
+        "what lies between a child and a parent in use is removed",
+        {"remove": {"patterns": ["deep"]}},
+        (BASE, STEP, BETWEEN, DEEP, container("c", of="2")),
+        ["7", "6"],
+    ),
+    (
+        "a hidden parent that a container mounts stays without its child",
+        {"remove": {"patterns": ["child"]}},
+        (BASE, STEP, CHILD, image("a", "tool:1"), container("c", of="a", mounted_images=(image_id("2"),))),
+        ["3"],
+    ),
 ]
 
 
@@ -750,6 +789,13 @@ CASCADES = [
 )
 def test_parents_on_the_graphdriver_store(params, parts, expected):
     assert [digits(i) for i in result_of(planned(params, *parts))["deleted"]] == expected
+
+
+def test_the_parent_that_a_rule_keeps_says_so():
+    policy = {"remove": {"patterns": ["child"]}, "keep": {"labels": ["keep"]}}
+    plan = planned(policy, BASE, STEP, CHILD)
+    reason = "its child 300000000000 is removed without it, because it has the label"
+    assert verdict(plan, "2") == ("kept", "keep.labels: keep", reason)
 
 
 def test_the_digest_of_a_repository_that_stays_keeps_its_last_tag():
@@ -1040,11 +1086,13 @@ SELECTORS = {
     "labels": st.just(["stage=build"]),
 }
 RULES = {
-    "newest": st.integers(1, 2),
+    "newest": st.integers(1, 2) | st.just([{"patterns": ["a:1*"], "count": 1}, {"patterns": ["*:latest"], "count": 1}]),
     "younger_than": st.sampled_from(["1d", "99d", "101d"]),
     "patterns": st.lists(st.sampled_from(["a:1", "r.io/a", "b", "*:latest", "a@*"]), min_size=1, max_size=2),
     "labels": st.just(["keep"]),
     "unrecoverable": st.just("unpushed"),
+    "digests": st.just(True),
+    "images": st.lists(st.sampled_from(["a:1", "b:1.9", image_id("000"), "r.io/a:latest"]), min_size=1, max_size=2),
 }
 MEASURES = {
     "newest_by": st.sampled_from(["created", "tagged", "version"]),
