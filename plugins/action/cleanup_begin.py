@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory
@@ -18,6 +20,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variab
     unknown_variables,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+
+#: Options of the command line, and the variables that hold what they choose.
+_TAGS = {"--tags": "ansible_run_tags", "--skip-tags": "ansible_skip_tags"}
 
 
 class ActionModule(ActionBase):
@@ -32,8 +37,12 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         asked = plain(self._task.args)
         errors = play_errors(asked["serial"], asked["max_fail_percentage"], asked["throttle"])
-        errors += unknown_tags(variables.get("ansible_run_tags") or ())
-        errors += unknown_variables(variables)
+        if self._is_named_on_the_command_line():
+            for option, name in _TAGS.items():
+                errors += unknown_tags(option, (tag for tag in variables.get(name) or () if tag not in self._task.tags))
+        unknown = [name for name in variables if unknown_variables([name])]
+        # One that not all hosts have is the mistake of a host, which the role finds.
+        errors += unknown_variables(n for n in unknown if all(n in variables["hostvars"][h] for h in asked["hosts"]))
         if not asked["hosts"]:
             errors.append(f"target: {asked['target']!r} matches no host of the inventory")
         if asked["report_dir"]:
@@ -46,3 +55,9 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": "; ".join(errors)}
         number = len(asked["hosts"])
         return {**result, "changed": False, "msg": f"{number} host{'' if number == 1 else 's'}"}
+
+    def _is_named_on_the_command_line(self) -> bool:
+        """Whether all tags are for this playbook, rather than for others that a playbook imports with it."""
+        given = context.CLIARGS.get("args") or ()
+        path = str(self._task.get_path())
+        return any(name.startswith("imagewarden.docker.") or path.startswith(os.path.abspath(name)) for name in given)

@@ -344,6 +344,8 @@ REFUSED = [
         "image_cleanup_polcy: no such variable; did you mean image_cleanup_policy?",
     ),
     ("a misspelt tag", ("--tags", "polcy"), {}, "--tags: polcy: no such stage; did you mean policy?"),
+    ("a misspelt tag to skip", ("--skip-tags", "polcy"), {}, "--skip-tags: polcy: no such stage; did you mean policy?"),
+    ("a misspelt tag, with a limit", ("--tags", "polcy", "--limit", "one"), {}, "--tags: polcy: no such stage"),
     ("a batch of no size", (), {"image_cleanup_serial": "foo"}, "image_cleanup_serial: 'foo' is neither a number"),
     (
         "a throttle below nothing",
@@ -367,6 +369,42 @@ def test_a_mistake_leaves_no_report_of_another_day(arguments, variables, message
     assert message in run.output
     assert "there is no Engine" not in run.output
     assert run.reports == {}
+
+
+LIMITS = [
+    # situation, limit, how the run ends, what it prints
+    ("a host of the target", "one", 2, "1 host (1 failed)"),
+    ("all but a host", "!two", 2, "1 host (1 failed)"),
+    ("a host that is none of the target", "two", 4, "--limit two: no host of target on*"),
+]
+
+
+@pytest.mark.parametrize(("limit", "code", "part"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
+def test_a_limit_is_held_against_the_target(limit, code, part, tmp_path):
+    nothing = {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}
+    hosts = {"one": nothing, "two": nothing}
+    run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, "--limit", limit, target="on*")
+    assert run.code == code, run.last_lines
+    assert part in run.output
+
+
+def test_the_mistake_of_a_host_is_its_own_with_a_limit_too(tmp_path):
+    nothing = {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}
+    hosts = {"one": {**nothing, "image_cleanup_polcy": {}}, "two": nothing}
+    run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, "--limit", "one,two")
+    messages = {host["host"]: host["message"] for host in run.reports["report"]["hosts"]}
+    assert messages["one"].startswith("image_cleanup_polcy: no such variable")
+    assert messages["two"].startswith("there is no Engine")
+
+
+def test_tags_of_other_plays_are_left_to_them(tmp_path):
+    playbook = tmp_path / "site.json"
+    playbook.write_text(json.dumps([{"import_playbook": "imagewarden.docker.audit", "tags": ["images-audit"]}]))
+    hosts = {"one": {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}}
+    for arguments in (("--tags", "web"), ("--tags", "images-audit"), ("--skip-tags", "web")):
+        run = run_playbook(str(playbook), hosts, tmp_path, *arguments)
+        assert "no such stage" not in run.output
+        assert "1 host (1 failed)" in run.output
 
 
 def test_a_relative_report_directory_begins_at_the_working_directory(tmp_path):

@@ -66,10 +66,10 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
     return [f"{name}: no such variable{did_you_mean(name, known)}" for name in unknown]
 
 
-def unknown_tags(tags: Iterable[str]) -> list[str]:
-    """A message for each tag that chooses no stage of the playbooks."""
+def unknown_tags(option: str, tags: Iterable[str]) -> list[str]:
+    """A message for each tag of an option of the command line that stands for no stage of the playbooks."""
     known = {*STAGES, *_CORE_TAGS}
-    return [f"--tags: {tag}: no such stage{did_you_mean(tag, STAGES)}" for tag in tags if tag not in known]
+    return [f"{option}: {tag}: no such stage{did_you_mean(tag, STAGES)}" for tag in tags if tag not in known]
 
 
 def read_settings(values: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) -> tuple[Settings | None, list[str]]:

@@ -85,8 +85,8 @@ def test_variables_that_do_not_exist() -> None:
 
 
 def test_tags_that_do_not_exist() -> None:
-    assert unknown_tags(["all", "policy", "always"]) == []
-    assert unknown_tags(["polcy"]) == ["--tags: polcy: no such stage; did you mean policy?"]
+    assert unknown_tags("--tags", ["all", "policy", "always"]) == []
+    assert unknown_tags("--skip-tags", ["polcy"]) == ["--skip-tags: polcy: no such stage; did you mean policy?"]
 
 
 ALL = list(STAGES)
