@@ -1,0 +1,143 @@
+# Copyright (c) 2026, imagewarden contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+
+from ansible_collections.imagewarden.docker.plugins.action import cleanup_host
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES
+
+from .actions import PLAY, action
+
+VARIABLES = {
+    "inventory_hostname": "web-1",
+    "ansible_play_batch": ["web-2", "web-1"],
+    "image_cleanup_containers": {"names": ["old"]},
+    "image_cleanup_policy": {"remove": {"dangling": True}},
+    "image_cleanup_docker": {"docker_host": "tcp://one"},
+    "image_cleanup_totals": True,
+    "image_cleanup_on_error": "continue",
+}
+DONE = {
+    "stages": {"containers": {"changed": True, "removed": ["old"]}},
+    "diff": [{"before": "x"}],
+    "warnings": ["look"],
+}
+
+
+@pytest.fixture(name="started")
+def fixture_started(monkeypatch):
+    """The arguments of each module that was started; what it returns, or raises, is C(started.answer)."""
+
+    class Started(list):
+        answer = DONE
+
+    started = Started()
+
+    def execute(_self, name, arguments, task_vars):
+        assert name == "imagewarden.docker.cleanup_chain"
+        started.append(arguments)
+        if isinstance(started.answer, Exception):
+            raise started.answer
+        return dict(started.answer)
+
+    monkeypatch.setattr(cleanup_host.ActionModule, "_execute_module", execute)
+    return started
+
+
+def clean(defaults=(), **variables):
+    return action(cleanup_host, dict(defaults), tags=["always", *STAGES]).run(task_vars={**VARIABLES, **variables})
+
+
+def test_the_chain_of_an_engine(started) -> None:
+    found = clean({"timeout": 5})
+    assert started == [
+        {
+            "docker_host": "tcp://one",
+            "timeout": 5,
+            "containers": VARIABLES["image_cleanup_containers"],
+            "images": {},
+            "policy": VARIABLES["image_cleanup_policy"],
+            "build_cache": {},
+            "totals": True,
+            "on_error": "continue",
+        }
+    ]
+    assert found["changed"]
+    assert found["summary"]["summary"] == "1 container removed"
+    assert found["summary"]["run"] == {"play": PLAY._uuid, "batch": "web-1", "hosts": 2}
+    assert (found["diff"], found["warnings"]) == (DONE["diff"], ["look"])
+    statistics = found["ansible_stats"]["data"]["image_cleanup_summary"]["web-1"]
+    assert statistics["containers_removed"] == 1
+    assert "engines" not in statistics
+
+
+def test_every_engine_has_a_chain(started) -> None:
+    found = clean(image_cleanup_docker=[{"docker_host": "tcp://one"}, {"docker_host": "tcp://two"}])
+    assert [arguments["docker_host"] for arguments in started] == ["tcp://one", "tcp://two"]
+    assert found["summary"]["containers_removed"] == 2
+
+
+def test_tags_choose_stages(started) -> None:
+    clean(ansible_run_tags=["policy"])
+    assert set(started[0]) & set(STAGES) == {"policy"}
+
+
+MISTAKES = [
+    # situation, variables, message
+    (
+        "a misspelt variable",
+        {"image_cleanup_polcy": {}},
+        "image_cleanup_polcy: no such variable; did you mean image_cleanup_policy?",
+    ),
+    (
+        "a misspelt option of a stage",
+        {"image_cleanup_policy": {"remov": {}}},
+        "image_cleanup_policy: remov: no such option; did you mean remove?",
+    ),
+    ("no Engine", {"image_cleanup_docker": []}, "image_cleanup_docker: an empty list names no Engine"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+def test_a_mistake_starts_nothing(variables, message, started, tmp_path) -> None:
+    found = clean(**variables, image_cleanup_report_dir=str(tmp_path))
+    assert started == []
+    # Another task of the role fails: the summary has to be a fact first.
+    assert "failed" not in found
+    assert (found["summary"]["status"], found["message"]) == ("failed", message)
+    assert json.loads((tmp_path / "web-1.json").read_text())["message"] == message
+
+
+LOST = [
+    # situation, what the start raises, status
+    ("a host that cannot be reached", AnsibleConnectionFailure("connection refused"), "unreachable"),
+    ("a host without Python", AnsibleError("no python"), "failed"),
+]
+
+
+@pytest.mark.parametrize(("answer", "status"), [row[1:] for row in LOST], ids=[row[0] for row in LOST])
+def test_a_start_that_fails_is_in_the_summary(answer, status, started) -> None:
+    started.answer = answer
+    summary = clean()["summary"]
+    assert (summary["status"], summary["failed"]) == (status, True)
+    assert str(answer) in summary["message"]
+
+
+def test_a_report_directory_that_cannot_be_written_to_starts_nothing(started, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    found = clean(image_cleanup_report_dir=str(tmp_path / "file"))
+    assert started == []
+    assert found["message"].startswith("image_cleanup_report_dir: cannot write to ")
+
+
+def test_a_report_that_could_not_be_written_fails_and_what_was_done_stays(started, tmp_path) -> None:
+    (tmp_path / "web-1.json" / "full").mkdir(parents=True)
+    summary = clean(image_cleanup_report_dir=str(tmp_path))["summary"]
+    assert (summary["status"], summary["containers_removed"]) == ("failed", 1)
+    assert "image_cleanup_report_dir: cannot write " in summary["message"]
