@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import COUNTS, space_in_words
@@ -43,7 +44,7 @@ def table(report: Mapping[str, t.Any]) -> list[str]:
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
     lines = [_line(row, widths) for row in [titles, *rows]]
     largest = _largest(report) if report["mode"] == "audit" else []
-    blocks = [lines, largest, _failures(report), [_cut(report["total"]["summary"], _WIDTH)]]
+    blocks = [lines, largest, _failures(report), textwrap.wrap(report["total"]["summary"], _WIDTH)]
     return [line for number, block in enumerate(filter(None, blocks)) for line in (["", *block] if number else block)]
 
 

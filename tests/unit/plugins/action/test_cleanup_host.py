@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -30,33 +31,27 @@ DONE = {
 }
 
 
-@pytest.fixture(name="started")
-def fixture_started(monkeypatch):
-    """The arguments of each module that was started; what it returns, or raises, is C(started.answer)."""
+@pytest.fixture(name="module")
+def fixture_module(monkeypatch):
+    """In place of the start of a module on the host."""
+    module = MagicMock(side_effect=lambda *_arguments, **_options: dict(DONE))
+    monkeypatch.setattr(cleanup_host.ActionModule, "_execute_module", module)
+    return module
 
-    class Started(list):
-        answer = DONE
 
-    started = Started()
-
-    def execute(_self, name, arguments, task_vars):
-        assert name == "imagewarden.docker.cleanup_chain"
-        started.append(arguments)
-        if isinstance(started.answer, Exception):
-            raise started.answer
-        return dict(started.answer)
-
-    monkeypatch.setattr(cleanup_host.ActionModule, "_execute_module", execute)
-    return started
+def started(module):
+    """The arguments of each start."""
+    assert {call.args[0] for call in module.call_args_list} <= {"imagewarden.docker.cleanup_chain"}
+    return [call.args[1] for call in module.call_args_list]
 
 
 def clean(defaults=(), **variables):
     return action(cleanup_host, dict(defaults), tags=["always", *STAGES]).run(task_vars={**VARIABLES, **variables})
 
 
-def test_the_chain_of_an_engine(started) -> None:
+def test_the_chain_of_an_engine(module) -> None:
     found = clean({"timeout": 5})
-    assert started == [
+    assert started(module) == [
         {
             "docker_host": "tcp://one",
             "timeout": 5,
@@ -77,15 +72,15 @@ def test_the_chain_of_an_engine(started) -> None:
     assert "engines" not in statistics
 
 
-def test_every_engine_has_a_chain(started) -> None:
+def test_every_engine_has_a_chain(module) -> None:
     found = clean(image_cleanup_docker=[{"docker_host": "tcp://one"}, {"docker_host": "tcp://two"}])
-    assert [arguments["docker_host"] for arguments in started] == ["tcp://one", "tcp://two"]
+    assert [arguments["docker_host"] for arguments in started(module)] == ["tcp://one", "tcp://two"]
     assert found["summary"]["containers_removed"] == 2
 
 
-def test_tags_choose_stages(started) -> None:
+def test_tags_choose_stages(module) -> None:
     clean(ansible_run_tags=["policy"])
-    assert set(started[0]) & set(STAGES) == {"policy"}
+    assert set(started(module)[0]) & set(STAGES) == {"policy"}
 
 
 MISTAKES = [
@@ -105,9 +100,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("variables", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
-def test_a_mistake_starts_nothing(variables, message, started, tmp_path) -> None:
+def test_a_mistake_starts_nothing(variables, message, module, tmp_path) -> None:
     found = clean(**variables, image_cleanup_report_dir=str(tmp_path))
-    assert started == []
+    assert started(module) == []
     # Another task of the role fails: the summary has to be a fact first.
     assert "failed" not in found
     assert (found["summary"]["status"], found["message"]) == ("failed", message)
@@ -122,21 +117,21 @@ LOST = [
 
 
 @pytest.mark.parametrize(("answer", "status"), [row[1:] for row in LOST], ids=[row[0] for row in LOST])
-def test_a_start_that_fails_is_in_the_summary(answer, status, started) -> None:
-    started.answer = answer
+def test_a_start_that_fails_is_in_the_summary(answer, status, module) -> None:
+    module.side_effect = answer
     summary = clean()["summary"]
     assert (summary["status"], summary["failed"]) == (status, True)
     assert str(answer) in summary["message"]
 
 
-def test_a_report_directory_that_cannot_be_written_to_starts_nothing(started, tmp_path) -> None:
+def test_a_report_directory_that_cannot_be_written_to_starts_nothing(module, tmp_path) -> None:
     (tmp_path / "file").touch()
     found = clean(image_cleanup_report_dir=str(tmp_path / "file"))
-    assert started == []
+    assert started(module) == []
     assert found["message"].startswith("image_cleanup_report_dir: cannot write to ")
 
 
-def test_a_report_that_could_not_be_written_fails_and_what_was_done_stays(started, tmp_path) -> None:
+def test_a_report_that_could_not_be_written_fails_and_what_was_done_stays(module, tmp_path) -> None:
     (tmp_path / "web-1.json" / "full").mkdir(parents=True)
     summary = clean(image_cleanup_report_dir=str(tmp_path))["summary"]
     assert (summary["status"], summary["containers_removed"]) == ("failed", 1)

@@ -178,7 +178,8 @@ def test_the_table_has_failures_last_but_the_total() -> None:
     assert lines[0].split() == ["host", "status", "containers", "references", "images", "cache", "skipped", "space"]
     assert lines[1].split() == ["web-1", "changed", "2", "1", "2", "-", "1", "7", "MB"]
     assert lines[4].split() == ["web-4", "not", "run", "-", "-", "-", "-", "-", "-"]
-    assert lines[-5:-1] == ["", "FAILED =web-2: no | pipe", "UNREACHABLE web-3: connection refused", ""]
+    assert lines[-6:-2] == ["", "FAILED =web-2: no | pipe", "UNREACHABLE web-3: connection refused", ""]
+    assert " ".join(lines[-2:]) == report()["total"]["summary"]
     assert not any(line.startswith("The largest") for line in lines)
 
 
