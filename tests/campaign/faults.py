@@ -60,7 +60,7 @@ def _late(answer: bytes) -> bytes:
 
 
 #: What can go wrong with a request, by its name.
-_KINDS: Mapping[str, Callable[[RecordingProxy, str, str], None]] = {
+KINDS: Mapping[str, Callable[[RecordingProxy, str, str], None]] = {
     "404": _refuse(404),
     "409": _refuse(409),
     "500": _refuse(500),
@@ -103,7 +103,7 @@ def _case(engine: Engine, choose: random.Random, image: str, session: int, numbe
     history = tuple(_make(client, choose, image, index) for index in range(choose.randint(2, 5)))
     before = _containers(client)
     options = _options(choose)
-    kind = choose.choice(sorted(_KINDS))
+    kind = choose.choice(sorted(KINDS))
     method, path = choose.choice(_REQUESTS)
     skipped = choose.choice([0, 0, 0, 1, 2])
     if "older_than" in options:
@@ -112,7 +112,7 @@ def _case(engine: Engine, choose: random.Random, image: str, session: int, numbe
     with RecordingProxy(engine.socket) as proxy:
         arguments = {"docker_host": proxy.docker_host, "timeout": _TIMEOUT, **options}
         planned = run_module("container_remove", {**arguments, "docker_host": engine.docker_host}, check=True)
-        _after_some(proxy, skipped, method, path, kind)
+        after_some(proxy, skipped, method, path, lambda: KINDS[kind](proxy, method, path))
         try:
             result = run_module("container_remove", arguments)
         except Exception:
@@ -149,13 +149,13 @@ def _options(choose: random.Random) -> dict[str, t.Any]:
     return options
 
 
-def _after_some(proxy: RecordingProxy, skipped: int, method: str, path: str, kind: str) -> None:
+def after_some(proxy: RecordingProxy, skipped: int, method: str, path: str, go_wrong: Callable[[], object]) -> None:
     """Let the first such requests pass, and the next one go wrong."""
     if skipped == 0:
-        _KINDS[kind](proxy, method, path)
+        go_wrong()
         return
     passed = itertools.count(1)
-    proxy.after(method, path, lambda: next(passed) == skipped and _KINDS[kind](proxy, method, path), times=skipped)
+    proxy.after(method, path, lambda: next(passed) == skipped and go_wrong(), times=skipped)
 
 
 def _containers(client: APIClient) -> dict[str, tuple[str, str]]:

@@ -241,16 +241,18 @@ def _differences(
     for name, image_id in world.given.items():
         if owners.get(name) != image_id:
             yield f"LOST TAG {name} of {image_id[7:19]}, which is {owners.get(name)}; {_said(result, name, image_id)}"
-    for image_id in set(world.used.values()) - set(after):
+    for image_id in set(world.used.values()) - set(after) - world.taken_images:
         yield f"LOST IMAGE IN USE {image_id[7:19]} ({before.get(image_id)}); {_said(result, image_id)}"
     for image_id in world.made - set(after):
         yield f"LOST FRESH IMAGE {image_id[7:19]}; {_said(result, image_id)}"
     deleted, untagged = set(result.get("deleted", ())), set(result.get("untagged", ()))
     gone = set(before) - set(after)
-    if gone - set(planned["deleted"]) - world.taken_images:
-        yield f"not planned, and deleted: {sorted(gone - set(planned['deleted']) - world.taken_images)}"
-    if gone - world.taken_images - deleted:
-        yield f"deleted, and not in the result: {sorted(gone - world.taken_images - deleted)}"
+    # On the containerd store an image goes with its last name when another image gets it.
+    taken = world.taken_images | {image_id for image_id in gone if set(before[image_id]) <= world.taken_names}
+    if gone - set(planned["deleted"]) - taken:
+        yield f"not planned, and deleted: {sorted(gone - set(planned['deleted']) - taken)}"
+    if gone - taken - deleted:
+        yield f"deleted, and not in the result: {sorted(gone - taken - deleted)}"
     if deleted - gone:
         yield f"in the result as deleted, and there: {sorted(deleted - gone)}"
     names = {name for names in before.values() for name in names}

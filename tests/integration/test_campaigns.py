@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from tests.campaign import build_cache, exactness, faults, policies
+from tests.campaign import build_cache, exactness, faults, image_faults, policies
 from tests.campaign.harness import Campaign, digests_of
 
 if t.TYPE_CHECKING:
@@ -26,6 +26,7 @@ SHORT_RUNS = [
     (exactness.CAMPAIGN, 4),
     (policies.CAMPAIGN, 2),
     (faults.CAMPAIGN, 1),
+    (image_faults.CAMPAIGN, 1),
     (build_cache.CAMPAIGN, 1),
 ]
 

@@ -450,6 +450,21 @@ class _Run:
     def _change(self) -> _Change | None:
         """Why the step's target is not what was planned any more, or ``None``."""
         self._witness.give_up_if_lost()
+        looks = [self._target_since, self._container_since]
+        for look in reversed(looks) if self._goes_by_name_alone else looks:
+            change = look()
+            if change is not None:
+                return change
+        return None
+
+    @property
+    def _goes_by_name_alone(self) -> bool:
+        """Whether the request minds containers, and neither that a name moved nor that an image got its first one."""
+        is_alone = self._step.address == self._removal.address
+        return is_alone and not self._plan.force and (self._removal.reference is not None or not self._step.references)
+
+    def _target_since(self) -> _Change | None:
+        """What the target names now, if that is not what it named."""
         found = self._found()
         if found is None:
             return _Change(GONE, _ALREADY)
@@ -458,7 +473,7 @@ class _Run:
             return _Change(SKIPPED, _moved(owner))
         if self._comparable(references) != self._comparable(self._step.references):
             return _Change(SKIPPED, _REFERENCES_CHANGED)
-        return self._container_since()
+        return None
 
     def _found(self) -> tuple[str, Sequence[Reference]] | None:
         """The image that the target names now, with its references. One that cannot be inspected is taken from the listing."""
