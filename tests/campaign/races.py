@@ -235,9 +235,13 @@ def _differences(
     owners = _owners(after)
     deleted, untagged = set(result.get("deleted", ())), set(result.get("untagged", ()))
     gone = set(before) - set(after)
-    # On the containerd store an image goes with its last name when another image gets it.
+    # On the containerd store an image goes with its last name, and no answer says so, when another image gets that, or when
+    # two clients remove the last two at once.
+    named = {image_id: set(before[image_id]) for image_id in gone if before[image_id]}
     taken = world.taken_images | {
-        image_id for image_id in gone if before[image_id] and set(before[image_id]) <= world.taken_names
+        image_id
+        for image_id, names in named.items()
+        if names & world.taken_names and names <= world.taken_names | untagged
     }
     if gone - set(planned["deleted"]) - taken:
         yield f"not planned, and deleted: {sorted(gone - set(planned['deleted']) - taken)}"
