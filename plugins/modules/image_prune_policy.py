@@ -97,6 +97,8 @@ options:
       - A rule that can keep nothing, such as an empty list, V(0), a date in the future, or O(keep.newest_by) without
         O(keep.newest), is an error before any request is sent to the Engine. So is an empty dictionary.
       - A pattern, a label or a list of images that matches nothing on the host causes a warning.
+      - An untagged parent that a rule keeps stays when its children are removed, and so do the untagged images between them.
+        O(keep.unrecoverable) does not keep it, because the layers of a parent are those of its child.
     type: dict
     suboptions:
       newest:

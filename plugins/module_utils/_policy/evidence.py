@@ -40,7 +40,7 @@ class Evidence:
     record: UsageRecord = dataclasses.field(default_factory=UsageRecord)
 
     def tagged_at(self, image: Image) -> float | None:
-        """When it was last tagged, where the Engine tells; otherwise it counts from its creation."""
+        """When it was last tagged, where the Engine reports it; otherwise it counts from its creation."""
         return _newest(self.tagged.get(image.id), created_at(image))
 
     def used_at(self, image: Image) -> float | None:

@@ -43,7 +43,7 @@ class Measured:
     file_system: FileSystem | None = None
 
     def after(self, freed: int) -> Measured:
-        """The same when so many bytes are gone."""
+        """The same after this number of bytes was freed."""
         if not freed:
             return self
         size, disk = self.images_size, self.file_system
@@ -117,8 +117,8 @@ def _active_times(engine: Engine, snapshot: Snapshot) -> dict[str, float | None]
     return {key: found.last_active for key, found in zip(ids, inspected) if found is not None}
 
 
-def foretold_bytes(present: Snapshot, earlier: Iterable[Mapping[str, t.Any]]) -> int:
-    """The bytes that earlier tasks would have set free by removals that check mode only foretold."""
+def predicted_bytes(present: Snapshot, earlier: Iterable[Mapping[str, t.Any]]) -> int:
+    """The bytes that earlier tasks would have set free by removals that check mode only predicted."""
     there = {image.id for image in present.images}
     return sum(
         result.get("space_expected", result.get("space_reclaimed")) or 0

@@ -133,7 +133,7 @@ def _rank_place(
         if clock.is_dated(image):
             dated.append((clock.key(image, place), image))
         else:
-            text = "its creation date tells no age, so that it may be one of the newest"
+            text = "its creation date shows no age, so that it may be one of the newest"
             _keep_in_repository(kept, image, place, Reason(clock.rule, text))
     counted = 0
     # No two keys are equal: each ends in the image's ID.

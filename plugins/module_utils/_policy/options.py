@@ -31,7 +31,7 @@ _REMOVE: dict[str, t.Any] = {
     "before": {"type": "str"},
     "since": {"type": "str"},
 }
-# No defaults: what is given without the rule that it belongs to is a mistake, and a default could not be told from it.
+# No defaults: what is given without the rule that it belongs to is a mistake, and a default could not be distinguished from it.
 _KEEP: dict[str, t.Any] = {
     "newest": {"type": "raw"},
     "newest_by": {"type": "str", "choices": list(NEWEST_BY)},

@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import gc
 import heapq
-import math
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
@@ -30,6 +29,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     refuse,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Candidate, is_dangling
+from ansible_collections.imagewarden.docker.plugins.module_utils._limits import DiskUse
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import first_match
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.idle import idle_rules
@@ -370,11 +370,7 @@ def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
 def _needed_of_disk(target: Target, disk: FileSystem) -> float:
     needed = 0.0
     if target.disk_used_above is not None and target.disk_used_below is not None:
-        if disk.inodes_percent > target.disk_used_above:
-            # How many inodes an image sets free is in no API.
-            return math.inf
-        if disk.percent > target.disk_used_above:
-            needed = disk.used - target.disk_used_below / 100 * (disk.used + disk.free)
+        needed = DiskUse(target.disk_used_above, target.disk_used_below).needed(disk)
     least, enough = target.disk_free_below, target.disk_free_above
     if least is not None and enough is not None and disk.free < least.of(disk.total):
         needed = max(needed, enough.of(disk.total) - disk.free)

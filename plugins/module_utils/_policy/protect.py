@@ -44,7 +44,7 @@ if t.TYPE_CHECKING:
 
 
 class Use(t.NamedTuple):
-    """The containers that use an image, and the references by which they do; ``None`` when that cannot be told."""
+    """The containers that use an image, and the references by which they do; ``None`` when that is not known."""
 
     containers: tuple[Container, ...]
     references: frozenset[Reference] | None
@@ -235,7 +235,7 @@ def _only_digests(image: Image, keep: Keep) -> Reason | None:
     return None
 
 
-AGELESS = "its creation date is none or that of a reproducible build, and tells no age"
+AGELESS = "its creation date is none or that of a reproducible build, and shows no age"
 _DONE = {CREATED: "created", TAGGED: "last tagged", USED: "last used"}
 
 

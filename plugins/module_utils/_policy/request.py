@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils import _limits as limits
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch, parse_all
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Pattern, Regex, parse_patterns
@@ -51,7 +52,7 @@ class Remove:
     @classmethod
     def parse(cls, raw: Mapping[str, t.Any] | None, use_regex: bool = False) -> Remove:
         """Read the option. Raises :class:`InvalidRequest` when it selects nothing."""
-        given = _given("remove", raw, (*(field.name for field in dataclasses.fields(cls)), "use_regex"))
+        given = limits.given("remove", raw, (*(field.name for field in dataclasses.fields(cls)), "use_regex"))
         use_regex = bool(given.get("use_regex", use_regex))
         remove = cls(
             dangling=bool(given.get("dangling")),
@@ -104,13 +105,13 @@ class Newest:
     def _group(cls, option: str, raw: t.Any, by: str | None, use_regex: bool) -> Newest:
         if not isinstance(raw, dict):
             raise InvalidRequest(f"{option}: {raw!r} is not a group: write patterns and count")
-        given = _given(option, raw, ("patterns", "use_regex", "count", "newest_by"))
+        given = limits.given(option, raw, ("patterns", "use_regex", "count", "newest_by"))
         if "count" not in given or not given.get("patterns"):
             raise InvalidRequest(f"{option}: a group needs patterns and count")
         patterns = given["patterns"] if isinstance(given["patterns"], (list, tuple)) else [given["patterns"]]
         return cls(
             _newest_count(f"{option}.count", given["count"]),
-            _choice(f"{option}.newest_by", given.get("newest_by", by or CREATED), NEWEST_BY),
+            limits.choice(f"{option}.newest_by", given.get("newest_by", by or CREATED), NEWEST_BY),
             _keep_patterns(f"{option}.patterns", patterns, _boolean(f"{option}.use_regex", given, use_regex)),
         )
 
@@ -191,12 +192,12 @@ class Keep:
         if raw is None:
             return cls()
         options = [field.name for field in dataclasses.fields(cls)]
-        given = _given("keep", raw, (*options, "newest_by", "use_regex"))
+        given = limits.given("keep", raw, (*options, "newest_by", "use_regex"))
         use_regex = bool(given.get("use_regex", use_regex))
         _refuse_empty_lists("keep", given, ("patterns", "labels"), "keeps")
         for option, needed in (("newest_by", "newest"), ("age_by", "younger_than")):
             if option in given:
-                _choice(f"keep.{option}", given[option], NEWEST_BY if option == "newest_by" else AGE_BY)
+                limits.choice(f"keep.{option}", given[option], NEWEST_BY if option == "newest_by" else AGE_BY)
                 if needed not in given:
                     raise InvalidRequest(f"keep.{option}: needs keep.{needed}, and keeps nothing alone")
         keep = cls(
@@ -208,7 +209,7 @@ class Keep:
             digests=bool(given.get("digests")),
             images=tuple(parse_all("keep.images", NamedImage.parse, given.get("images", ()))),
             unknown_age=bool(given.get("unknown_age", True)),
-            unrecoverable=_choice("keep.unrecoverable", given.get("unrecoverable", NEVER), UNRECOVERABLE),
+            unrecoverable=limits.choice("keep.unrecoverable", given.get("unrecoverable", NEVER), UNRECOVERABLE),
         )
         # A list of images is made by other hosts, and may be empty.
         limits_age = compares and "unknown_age" in given
@@ -235,13 +236,8 @@ class Target:
         """Read the option; ``None`` when it was not given."""
         if raw is None:
             return None
-        given = _given("target", raw, [field.name for field in dataclasses.fields(cls)])
-        above, below = (_percent_of(given, f"disk_used_{side}") for side in ("above", "below"))
-        above, below = (below if above is None else above), (above if below is None else below)
-        if above is not None and below is not None and below > above:
-            raise InvalidRequest(
-                f"target.disk_used_below: {below:g} is more than disk_used_above: {above:g}, so that it would never be the limit"
-            )
+        given = limits.given("target", raw, [field.name for field in dataclasses.fields(cls)])
+        used = limits.DiskUse.parse("target", given)
         least, enough = (_size_of(given, f"disk_free_{side}") for side in ("below", "above"))
         least, enough = (enough if least is None else least), (least if enough is None else enough)
         if least is not None and enough is not None and _is_less(enough, least):
@@ -251,13 +247,13 @@ class Target:
             )
         target = cls(
             total_size=_size_of(given, "total_size"),
-            disk_used_above=above,
-            disk_used_below=below,
+            disk_used_above=None if used is None else used.above,
+            disk_used_below=None if used is None else used.below,
             disk_free_below=least,
             disk_free_above=enough,
             disk_path=given.get("disk_path"),
             images_per_run=_at_least_one(given, "images_per_run"),
-            order=_choice("target.order", given.get("order", OLDEST), ORDERS),
+            order=limits.choice("target.order", given.get("order", OLDEST), ORDERS),
         )
         if not target.limits_bytes and target.images_per_run is None:
             raise InvalidRequest(
@@ -294,12 +290,12 @@ class Guard:
     @classmethod
     def parse(cls, raw: Mapping[str, t.Any] | None) -> Guard:
         """Read the option."""
-        given = _given("guard", raw, [field.name for field in dataclasses.fields(cls)])
+        given = limits.given("guard", raw, [field.name for field in dataclasses.fields(cls)])
         most, percent, least = (given.get(key) for key in ("max_images", "max_percent", "min_per_repository"))
         return cls(
-            max_images=None if most is None else _whole("guard.max_images", most),
-            max_percent=None if percent is None else _percent("guard.max_percent", percent),
-            min_per_repository=None if least is None else _whole("guard.min_per_repository", least),
+            max_images=None if most is None else limits.whole("guard.max_images", most),
+            max_percent=None if percent is None else limits.percent("guard.max_percent", percent),
+            min_per_repository=None if least is None else limits.whole("guard.min_per_repository", least),
         )
 
 
@@ -346,14 +342,6 @@ class Policy:
     def needs_registries(self) -> bool:
         """Whether registries are to be asked for what they hold."""
         return self.keep.unrecoverable == VERIFY
-
-
-def _given(option: str, raw: Mapping[str, t.Any] | None, known: Iterable[str]) -> dict[str, t.Any]:
-    known = tuple(known)
-    for key in raw or {}:
-        if key not in known:
-            raise InvalidRequest(f"{option}: unknown option {key!r}; known are {', '.join(known)}")
-    return {key: value for key, value in (raw or {}).items() if value is not None}
 
 
 def _refuse_empty_lists(parent: str, given: Mapping[str, t.Any], options: Iterable[str], verb: str) -> None:
@@ -423,22 +411,10 @@ def _name(option: str, value: t.Any) -> str | None:
     return name
 
 
-def _choice(option: str, value: t.Any, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise InvalidRequest(f"{option}: {value!r} is none of {', '.join(choices)}")
-    return str(value)
-
-
-def _whole(option: str, value: t.Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidRequest(f"{option}: {value!r} is not a whole number of 0 or more")
-    return value
-
-
 def _at_least_one(given: Mapping[str, t.Any], option: str) -> int | None:
     if option not in given:
         return None
-    value = _whole(f"target.{option}", given[option])
+    value = limits.whole(f"target.{option}", given[option])
     if not value:
         raise InvalidRequest(f"target.{option}: 0 removes nothing; leave the task out if that is meant")
     return value
@@ -453,13 +429,3 @@ def _is_less(size: Size, other: Size) -> bool:
     if size.percent is not None and other.percent is not None:
         return size.percent < other.percent
     return size.percent is None and other.percent is None and size.bytes < other.bytes
-
-
-def _percent_of(given: Mapping[str, t.Any], option: str) -> float | None:
-    return _percent(f"target.{option}", given[option]) if option in given else None
-
-
-def _percent(option: str, value: t.Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
-        raise InvalidRequest(f"{option}: {value!r} is not a percentage from 0 to 100")
-    return float(value)

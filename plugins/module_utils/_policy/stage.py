@@ -17,10 +17,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
-    foretold_bytes,
     gather,
     measure,
     measure_after,
+    predicted_bytes,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
@@ -76,7 +76,7 @@ class Stage:
         policy, host, usage_file = self.policy, self.docker_host, self.usage_file
         filters = policy.engine_filters
         present = engine.read(filters, self.layers, "remove") if snapshot is None or filters else snapshot
-        before = measure(engine, policy, host).after(foretold_bytes(present, earlier))
+        before = measure(engine, policy, host).after(predicted_bytes(present, earlier))
         record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
         expected = after_results(present, earlier)
         evidence = gather(engine, expected, policy, before, record, now)

@@ -6,8 +6,8 @@
 
 """The usage record: what earlier runs saw of images and their use, in one small file on the managed host.
 
-An Engine forgets when an image was last used as soon as the last container of it is gone. Each real run notes for every
-image when it was first seen and when it was last seen used. The file holds nothing about images that are gone.
+An Engine forgets when an image was last used as soon as its last container is removed. Each real run notes for every
+image when it was first seen and when it was last seen used. The file holds nothing about images that were removed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class UsageRecord:
     sightings: t.Mapping[str, Sighting] = dataclasses.field(default_factory=dict)
 
     def seen(self, image_ids: Iterable[str], used: Mapping[str, float], now: float) -> UsageRecord:
-        """The record after a look at these images, and at when some of them were used. Images that are gone are dropped."""
+        """The record after a look at these images, and at when some of them were used. Images that were removed are dropped."""
         sightings = {}
         for image_id in image_ids:
             known = self.sightings.get(image_id, Sighting(now))

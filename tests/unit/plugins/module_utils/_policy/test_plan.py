@@ -187,7 +187,7 @@ SAYS = [
         {"remove": ALL, "keep": {"younger_than": "30d"}},
         "e1",
         "keep.unknown_age",
-        "remove.all_unused selects it, but its creation date is none or that of a reproducible build, and tells no age",
+        "remove.all_unused selects it, but its creation date is none or that of a reproducible build, and shows no age",
     ),
     (
         "in use by a name that is selected",

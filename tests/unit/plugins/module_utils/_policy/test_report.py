@@ -10,7 +10,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import BuildCache
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured, foretold_bytes
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured, predicted_bytes
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
@@ -229,7 +229,7 @@ FORETOLD = [
 
 @pytest.mark.parametrize(("earlier", "expected"), [row[1:] for row in FORETOLD], ids=ids(FORETOLD))
 def test_what_earlier_tasks_would_free_counts_once(earlier, expected):
-    assert foretold_bytes(HOST, earlier) == expected
+    assert predicted_bytes(HOST, earlier) == expected
 
 
 def test_what_is_foretold_is_measured_less_what_the_plan_frees():
