@@ -156,7 +156,7 @@ def test_an_ambiguous_short_id_lists_its_candidates(fails, one_engine):
         seen[digits] = image
     state.load(one_engine.client, [(seen[digits], ["twin:1"]), (image, ["twin:2"])])
     message = fails({"names": ["app:1", digits]})
-    assert message.startswith(f"'{digits}' is an ambiguous image ID; it stands for {digits}")
+    assert message.startswith(f"'{digits}' is an ambiguous image ID; it can be {digits}")
     assert "(twin:1)" in message
     assert "(twin:2)" in message
 

@@ -198,7 +198,7 @@ class Transport:
             raise self._unavailable(exc, limit) from exc
         if response.status_code == 400 and "HTTP request to an HTTPS server" in response.text:
             raise EngineUnavailable(
-                f"{self.host} speaks only TLS: set validate_certs, or tls to trust it without proof"
+                f"{self.host} speaks only TLS: set validate_certs, or tls to trust it without verification"
             )
         if response.status_code >= 400:
             raise EngineError(response.status_code, _explanation(response), f"{method} {path.format(*args)}")

@@ -82,7 +82,7 @@ class Archive:
         except (EngineError, EngineUnavailable) as exc:
             raise NotArchived(_message(image_id, str(exc))) from exc
         except (tarfile.TarError, ValueError, KeyError, TypeError, IndexError, EOFError) as exc:
-            raise NotArchived(_message(image_id, f"what was written is no whole archive ({exc})")) from exc
+            raise NotArchived(_message(image_id, f"what was written is not a complete archive ({exc})")) from exc
         return path
 
 

@@ -152,7 +152,7 @@ class Simulation:
         if verdict is not None:
             return verdict
         if image.id in self._unread:
-            return Verdict(KEPT, "it has a name that is no valid reference", "safety")
+            return Verdict(KEPT, "it has a name that is not a valid reference", "safety")
         outcome = self.store.predict(removal, self._force, self._prune_parents and not spare_parents)
         if isinstance(outcome, Effect):
             going = [reference for image_id, reference in outcome.untagged]

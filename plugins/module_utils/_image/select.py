@@ -241,7 +241,7 @@ class Finder:
         by_id = self._by_prefix(prefix)
         if named is None:
             if len(by_id) > 1:
-                raise InvalidRequest(f"{name!r} is an ambiguous image ID; it stands for {self._listed(by_id)}")
+                raise InvalidRequest(f"{name!r} is an ambiguous image ID; it can be {self._listed(by_id)}")
             return Removal(by_id[0].id) if by_id else None
         if named.image_id in [image.id for image in by_id]:
             # A name that also begins its own image's ID counts as an ID (isImageIDPrefix).
@@ -249,7 +249,7 @@ class Finder:
         if by_id and self._store == CONTAINERD:
             others = self._listed([self._images[named.image_id], *by_id])
             raise InvalidRequest(
-                f"{name!r} is ambiguous: it is a name and begins an image ID; it stands for {others}."
+                f"{name!r} is ambiguous: it is a name and begins an image ID; it can be {others}."
                 f" Write {name}:latest or more digits of the ID"
             )
         return named

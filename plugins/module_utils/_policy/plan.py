@@ -577,7 +577,9 @@ def _unselected_tag(candidate: Candidate, effect: Effect, wanted: Wanted) -> Rea
     selected = {other.removal.reference for other, _rule in wanted.candidates}
     for _owner, reference in effect.untagged:
         if reference.tag is not None and reference not in selected:
-            return Reason(NOTHING, f"on this store {reference.familiar} would go with it, and nothing selects that one")
+            return Reason(
+                NOTHING, f"on this store {reference.familiar} would be removed with it, and nothing selects that one"
+            )
     return None
 
 

@@ -142,7 +142,7 @@ def _text(decision: Decision, target: Target, missed: Sequence[str]) -> str:
     if decision.expected <= decision.freed:
         return text
     return (
-        f"{text} ({human_size(decision.freed)} are certain to be set free,"
+        f"{text} ({human_size(decision.freed)} are certain to be freed,"
         f" and {human_size(decision.expected)} are expected)"
     )
 

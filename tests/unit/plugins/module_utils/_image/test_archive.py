@@ -203,7 +203,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("store", "content"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
 def test_what_is_no_whole_archive_of_the_image_is_not_kept(folder, store, content):
-    with pytest.raises(NotArchived, match="could not be saved, and so was not removed: what was written is no whole"):
+    with pytest.raises(NotArchived, match="so was not removed: what was written is not a complete archive"):
         save(folder, content, store)
     assert os.listdir(folder) == []
 

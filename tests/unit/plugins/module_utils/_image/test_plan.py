@@ -118,7 +118,7 @@ KEPT = [
         "its last reference is not removed",
         "untag_only",
     ),
-    ("name that cannot be read", {"names": ["odd:1"]}, "f1", "it has a name that is no valid reference", "safety"),
+    ("name that cannot be read", {"names": ["odd:1"]}, "f1", "it has a name that is not a valid reference", "safety"),
     ("filter", {"names": ["app:1"], "filters": {"label": "x"}}, "a1", "the filter label=x does not match", "filters"),
 ]
 

@@ -117,7 +117,7 @@ def test_an_ambiguous_short_id_lists_its_candidates(store):
     with pytest.raises(InvalidRequest) as failure:
         Finder(library).find("ab1")
     assert str(failure.value) == (
-        "'ab1' is an ambiguous image ID; it stands for ab1000000000 (app:1, app:2), ab1100000000 (untagged)"
+        "'ab1' is an ambiguous image ID; it can be ab1000000000 (app:1, app:2), ab1100000000 (untagged)"
     )
 
 

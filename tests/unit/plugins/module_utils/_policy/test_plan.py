@@ -837,7 +837,7 @@ def test_a_digest_takes_no_tag_along_that_nothing_selects(names, patterns, expec
 
 def test_a_digest_that_stays_for_a_tag_says_so():
     plan = planned({"remove": {"patterns": ["a@*"]}}, image("a1", "a:1", DIGEST), store=CONTAINERD)
-    reason = f"on this store a:1 would go with it, and nothing selects that one ({DIGEST})"
+    reason = f"on this store a:1 would be removed with it, and nothing selects that one ({DIGEST})"
     assert verdict(plan, "a1") == ("kept", "none", f"remove.patterns: a@* selects it, but {reason}")
 
 
