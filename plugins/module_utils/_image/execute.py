@@ -450,18 +450,7 @@ class _Run:
     def _change(self) -> _Change | None:
         """Why the step's target is not what was planned any more, or ``None``."""
         self._witness.give_up_if_lost()
-        looks = [self._target_since, self._container_since]
-        for look in reversed(looks) if self._goes_by_name_alone else looks:
-            change = look()
-            if change is not None:
-                return change
-        return None
-
-    @property
-    def _goes_by_name_alone(self) -> bool:
-        """Whether the request minds containers, and neither that a name moved nor that an image got its first one."""
-        is_alone = self._step.address == self._removal.address
-        return is_alone and not self._plan.force and (self._removal.reference is not None or not self._step.references)
+        return self._target_since() or self._container_since()
 
     def _target_since(self) -> _Change | None:
         """What the target names now, if that is not what it named."""
