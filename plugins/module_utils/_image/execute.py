@@ -403,6 +403,9 @@ class _Run:
         if (removed.untagged, deleted) == (_untagged(self._step), self._step.effect.deleted):
             return StepOutcome(self._step, DONE, removed.untagged, self._step.effect.gone, layers, self._unread)
         reason = "the Engine did not do what was predicted"
+        if not removed.untagged and not removed.deleted:
+            # No removal has such an answer: it was cut off where that does not show.
+            return self._looked_up(FAILED, "the Engine's answer names nothing")
         return StepOutcome(self._step, DONE, removed.untagged, deleted, layers, reason, False)
 
     def _not_removed(self, exc: EngineError) -> StepOutcome:

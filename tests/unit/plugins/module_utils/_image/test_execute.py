@@ -360,6 +360,16 @@ RACES = [
         False,
     ),
     (
+        "answer cut off among its headers, which looks like an empty one",
+        {"names": ["a:1"]},
+        {"remove a:1": then(untag("a:1"), [])},
+        [DONE],
+        ["a:1"],
+        [],
+        "the Engine's answer names nothing; it was removed all the same",
+        False,
+    ),
+    (
         "error with nothing done",
         {"names": ["b:1"]},
         {"remove b:1": error(500)},
