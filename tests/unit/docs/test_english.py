@@ -74,7 +74,7 @@ def test_a_word_that_users_do_not_say(words, instead):
 
 
 def test_the_prose_of_every_kind_is_read():
-    files = {where.partition(":")[0].partition("/")[0] for where, _ in _prose()}
+    files = {where.partition(":")[0].partition("/")[0] for where, _prose_there in _prose()}
     assert {"README.md", "CHANGELOG.md", "changelogs", "demo", "docs", "playbooks", "plugins", "roles"} <= files
 
 
