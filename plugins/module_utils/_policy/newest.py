@@ -114,8 +114,10 @@ def _by_place(
 ) -> dict[Place, dict[str, Image]]:
     places: dict[Place, dict[str, Image]] = {}
     for image, references in candidates:
-        for reference in references:
-            for values in newest.values_of(reference):
+        repositories = {reference.name for reference in references}
+        # Its other names count too: a rule that keeps one of a group, or a selector that matches it, must not decide of the rest.
+        for reference in image.references:
+            for values in newest.values_of(reference) if reference.name in repositories else ():
                 places.setdefault((reference.name, values), {})[image.id] = image
     return places
 

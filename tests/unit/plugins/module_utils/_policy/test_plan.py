@@ -1046,6 +1046,19 @@ def test_bytes_added_one_by_one_are_the_least_total(releases, cache):
     assert (tally.bytes, tally.expected) == freed(releases, cache)[:2]
 
 
+GROUP = {"newest": [{"patterns": ["*:latest"], "count": 1}]}
+NAMES_OF_A_GROUP = [
+    ("a group keeps all names of its newest", {"remove": ALL, "keep": GROUP}),
+    ("a name that another rule keeps", {"remove": ALL, "keep": {**GROUP, "patterns": ["*:latest"]}}),
+    ("a name that nothing selects", {"remove": {"patterns": ["app:1"]}, "keep": GROUP}),
+]
+
+
+@pytest.mark.parametrize("params", [row[1] for row in NAMES_OF_A_GROUP], ids=[row[0] for row in NAMES_OF_A_GROUP])
+def test_an_image_is_in_a_group_by_any_of_its_names(params):
+    assert going(planned(params, image("a1", "app:1", "app:latest"))) == []
+
+
 REPOSITORIES = ["a", "b", "r.io/a"]
 TAGS = [f"{name}:{tag}" for name in REPOSITORIES for tag in ("1", "1.9", "1.10", "latest")]
 
