@@ -27,6 +27,7 @@ IN_ORDER = {
     "a v in front does not count": ["v1.9", "1.10", "v2", "2.1"],
     "attached pre-releases": ["13beta1", "13rc1", "13"],
     "Python's letters": ["1.0a1", "1.0b1", "1.0rc1", "1.0"],
+    "a letter alone is no pre-release": ["1.0", "1.0-a", "1.0-b"],
     "milestones": ["5.0.0-M1", "5.0.0-M2", "5.0.0-RC1", "5.0.0"],
     "more numbers come later": ["7", "7.2", "7.2.1"],
     "a variant is of its release": ["7.2-alpine", "7.3"],
