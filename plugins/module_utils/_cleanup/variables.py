@@ -67,7 +67,7 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
 
 
 def unknown_tags(option: str, tags: Iterable[str]) -> list[str]:
-    """A message for each tag of an option of the command line that stands for no stage of the playbooks."""
+    """A message for each tag of an option of the command line that names no stage of the playbooks."""
     known = {*STAGES, *_CORE_TAGS}
     return [f"{option}: {tag}: no such stage{did_you_mean(tag, STAGES)}" for tag in tags if tag not in known]
 

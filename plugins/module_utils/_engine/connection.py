@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 _API_VERSION_RE = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\Z")
-#: Options that name files, and the files of ``DOCKER_CERT_PATH`` that stand in for them, as for the Docker CLI.
+#: Options that name files, and the files of ``DOCKER_CERT_PATH`` that are used without them, as by the Docker CLI.
 _FILES = {"ca_path": "ca.pem", "client_cert": "cert.pem", "client_key": "key.pem"}
 #: The flags that turn TLS on, and the variables that do.
 _FLAGS = {"validate_certs": "DOCKER_TLS_VERIFY", "tls": "DOCKER_TLS"}
@@ -109,8 +109,8 @@ def _tls(params: Mapping[str, t.Any], address: Address, environ: Mapping[str, st
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str | None:
     """A file of ``DOCKER_CERT_PATH``: a client's certificate only where there is one."""
-    folder = environ.get("DOCKER_CERT_PATH")
-    path = os.path.join(folder, name) if folder else None
+    directory = environ.get("DOCKER_CERT_PATH")
+    path = os.path.join(directory, name) if directory else None
     return path if path and (name == _FILES["ca_path"] or os.path.isfile(path)) else None
 
 
@@ -128,8 +128,8 @@ def _named_in_options(params: Mapping[str, t.Any], environ: Mapping[str, str]) -
 
 def _named_in_environment(params: Mapping[str, t.Any], environ: Mapping[str, str]) -> list[str]:
     """What the environment says of them."""
-    folder = environ.get("DOCKER_CERT_PATH")
-    found = folder and any(os.path.isfile(os.path.join(folder, name)) for name in _FILES.values())
+    directory = environ.get("DOCKER_CERT_PATH")
+    found = directory and any(os.path.isfile(os.path.join(directory, name)) for name in _FILES.values())
     return [*(["DOCKER_CERT_PATH"] if found else []), *([_HOSTNAME_VARIABLE] if params["tls_hostname"] else [])]
 
 

@@ -99,9 +99,9 @@ def _mounts(process: str) -> str:
         return ""
 
 
-def _listed(folder: str) -> list[str]:
+def _listed(directory: str) -> list[str]:
     try:
-        return os.listdir(folder)
+        return os.listdir(directory)
     except OSError:
         return []
 

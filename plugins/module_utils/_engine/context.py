@@ -26,19 +26,19 @@ class Context(t.NamedTuple):
 
 def chosen_context(environ: Mapping[str, str]) -> Context | None:
     """The context that C(docker) itself would use here, unless that is its default."""
-    folder = environ.get("DOCKER_CONFIG") or os.path.join(os.path.expanduser("~"), ".docker")
+    directory = environ.get("DOCKER_CONFIG") or os.path.join(os.path.expanduser("~"), ".docker")
     name, origin = environ.get("DOCKER_CONTEXT", "").strip(), "DOCKER_CONTEXT"
     if not name:
-        origin = os.path.join(folder, "config.json")
+        origin = os.path.join(directory, "config.json")
         name = str(_json(origin).get("currentContext") or "")
     if name in ("", "default"):
         return None
-    return Context(name, origin, _host(folder, name))
+    return Context(name, origin, _host(directory, name))
 
 
-def _host(folder: str, name: str) -> str:
+def _host(directory: str, name: str) -> str:
     stored = hashlib.sha256(name.encode()).hexdigest()
-    endpoints = _json(os.path.join(folder, "contexts", "meta", stored, "meta.json")).get("Endpoints")
+    endpoints = _json(os.path.join(directory, "contexts", "meta", stored, "meta.json")).get("Endpoints")
     docker = endpoints.get("docker") if isinstance(endpoints, dict) else None
     return str(docker.get("Host") or "") if isinstance(docker, dict) else ""
 

@@ -180,7 +180,7 @@ class Engine:
         if layers:
             images = tuple(image for image in several(self._with_layers, images) if image is not None)
             present = {image.id for image in images}
-            containers = several(lambda c: c if c.image_id in present else self._with_folders(c), containers)
+            containers = several(lambda c: c if c.image_id in present else self._with_directories(c), containers)
         return Snapshot(
             engine=self.facts,
             images=images,
@@ -347,9 +347,9 @@ class Engine:
         mounted = {source: self.try_to_inspect_image(source) if source else None for source in container.mounted_images}
         return wire.with_dated_mounts(container, inspected, mounted)
 
-    def _with_folders(self, container: Container) -> Container:
+    def _with_directories(self, container: Container) -> Container:
         inspected = self.try_to_inspect_container(container.id)
-        return container if inspected is None else wire.with_folders(container, inspected)
+        return container if inspected is None else wire.with_directories(container, inspected)
 
     def _get_or_none(self, path: str, *args: str) -> t.Any:
         try:

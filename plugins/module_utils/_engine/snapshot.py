@@ -77,7 +77,7 @@ class Image:
     ``created`` is in Unix seconds. ``has_dangling_record`` tells of the containerd store's record ``moby-dangling@…``.
     ``names_unread`` holds names that are no valid reference. ``unpacked`` are the bytes of its snapshots on the
     containerd store, where it tells. ``layers`` are diff IDs from the base to the top, ``layer_sizes`` the sizes in the
-    history, and ``layer_folders`` where overlay2 keeps each layer. ``parent`` is what the listing shows. On the containerd
+    history, and ``layer_directories`` where overlay2 keeps each layer. ``parent`` is what the listing shows. On the containerd
     store a parent belongs to a record, so that a name which moved to another image has taken it along:
     ``record_parents`` has the parents of all records, where they differ. ``is_described`` is false where its configuration is
     not on the host: then nobody knows its labels, its creation date and its platform, and what the Engine lists instead
@@ -97,7 +97,7 @@ class Image:
     unpacked: int | None = None
     layers: tuple[str, ...] | None = None
     layer_sizes: tuple[int, ...] | None = None
-    layer_folders: tuple[str, ...] = ()
+    layer_directories: tuple[str, ...] = ()
     record_parents: t.Mapping[Reference, str] = dataclasses.field(default_factory=dict)
     is_described: bool = True
 
@@ -122,7 +122,7 @@ class Container:
 
     ``image`` is what the Engine prints; ``mounted_images`` are the sources of its image mounts, ``moved_mounts`` those of
     them that name another image since the container was created, or may do so, and ``undated_mounts`` those of which the
-    Engine does not tell. ``layer_folders`` are the folders of overlay2 below its own layer, read only for a container
+    Engine does not tell. ``layer_directories`` are the directories of overlay2 below its own layer, read only for a container
     whose image is gone. ``size`` are the bytes of its writable layer, listed only when asked for.
     """
 
@@ -136,7 +136,7 @@ class Container:
     mounted_images: tuple[str, ...] = ()
     moved_mounts: frozenset[str] = frozenset()
     undated_mounts: frozenset[str] = frozenset()
-    layer_folders: tuple[str, ...] = ()
+    layer_directories: tuple[str, ...] = ()
     size: int | None = None
 
     @property

@@ -53,21 +53,21 @@ class Identity:
 class InspectedImage:
     """``GET /images/NAME/json``. ``tagged`` is its last tagging; ``layers`` are diff IDs from the base to the top.
 
-    ``layer_folders`` are the directories in which overlay2 keeps each layer, from the base to the top.
+    ``layer_directories`` are the directories in which overlay2 keeps each layer, from the base to the top.
     """
 
     id: str
     references: tuple[Reference, ...] = ()
     tagged: float | None = None
     layers: tuple[str, ...] = ()
-    layer_folders: tuple[str, ...] = ()
+    layer_directories: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class InspectedContainer:
     """``GET /containers/ID/json``.
 
-    ``stop_timeout`` are the seconds that it may take to stop; ``None`` where it does not say so itself. ``layer_folders``
+    ``stop_timeout`` are the seconds that it may take to stop; ``None`` where it does not say so itself. ``layer_directories``
     are the directories of overlay2 below its own layer, from the base to the top.
     """
 
@@ -77,7 +77,7 @@ class InspectedContainer:
     started: float | None = None
     finished: float | None = None
     stop_timeout: int | None = None
-    layer_folders: tuple[str, ...] = ()
+    layer_directories: tuple[str, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -409,14 +409,14 @@ def _is_none(name: str) -> bool:
 def parse_inspected_image(raw: t.Any, store: str) -> InspectedImage:
     """Read ``GET /images/NAME/json``."""
     raw = _object(raw, "the image")
-    folders = _fields(_fields(raw, "GraphDriver"), "Data")
-    upper = _string(folders, "UpperDir")
+    directories = _fields(_fields(raw, "GraphDriver"), "Data")
+    upper = _string(directories, "UpperDir")
     return InspectedImage(
         id=_id(raw),
         references=_references(raw, store)[0],
         tagged=_time(_fields(raw, "Metadata"), "LastTagTime"),
         layers=tuple(_strings(_fields(raw, "RootFS"), "Layers")),
-        layer_folders=(*_lower_folders(folders), upper) if upper else (),
+        layer_directories=(*_lower_directories(directories), upper) if upper else (),
     )
 
 
@@ -425,9 +425,9 @@ def parse_history(raw: t.Any) -> tuple[int, ...]:
     return tuple(_bytes(entry, "Size") or 0 for entry in reversed(_entries(raw, "the history")))
 
 
-def _lower_folders(data: dict[str, t.Any]) -> tuple[str, ...]:
+def _lower_directories(data: dict[str, t.Any]) -> tuple[str, ...]:
     """The directories of overlay2 from the base up; the Engine lists them from the top down."""
-    return tuple(reversed([folder for folder in _string(data, "LowerDir").split(":") if folder]))
+    return tuple(reversed([directory for directory in _string(data, "LowerDir").split(":") if directory]))
 
 
 def with_layers(image: Image, inspected: InspectedImage, sizes: Sequence[int]) -> Image:
@@ -436,7 +436,7 @@ def with_layers(image: Image, inspected: InspectedImage, sizes: Sequence[int]) -
         image,
         layers=inspected.layers,
         layer_sizes=tuple(sizes),
-        layer_folders=inspected.layer_folders,
+        layer_directories=inspected.layer_directories,
         unpacked=sum(sizes) if image.unpacked is None or image.all_parents else image.unpacked,
     )
 
@@ -500,7 +500,7 @@ def parse_inspected_container(raw: t.Any) -> InspectedContainer:
         started=_time(state, "StartedAt"),
         finished=_time(state, "FinishedAt"),
         stop_timeout=_number(_fields(raw, "Config"), "StopTimeout"),
-        layer_folders=_lower_folders(_fields(_fields(raw, "GraphDriver"), "Data")),
+        layer_directories=_lower_directories(_fields(_fields(raw, "GraphDriver"), "Data")),
     )
 
 
@@ -532,9 +532,9 @@ def _image_of(spec: dict[str, t.Any]) -> str:
     return _string(_fields(_fields(spec, "TaskTemplate"), "ContainerSpec"), "Image")
 
 
-def with_folders(container: Container, inspected: InspectedContainer) -> Container:
+def with_directories(container: Container, inspected: InspectedContainer) -> Container:
     """The container with the layers below its own."""
-    return dataclasses.replace(container, layer_folders=inspected.layer_folders)
+    return dataclasses.replace(container, layer_directories=inspected.layer_directories)
 
 
 def with_dated_mounts(

@@ -40,27 +40,27 @@ _NAMED_BY_DIGEST_RE = re.compile(r"(?:blobs/sha256/)?(?P<digest>[0-9a-f]{64})(?:
 class Archive:
     """A directory of archives, one for each image, named after its ID."""
 
-    def __init__(self, folder: str, engine: Engine) -> None:
-        self._folder = folder
+    def __init__(self, directory: str, engine: Engine) -> None:
+        self._directory = directory
         self._engine = engine
 
     @classmethod
-    def at(cls, folder: str | None, engine: Engine) -> Archive | None:
+    def at(cls, directory: str | None, engine: Engine) -> Archive | None:
         """The archive that the option ``archive_dir`` names. Raises :class:`InvalidRequest` when nothing can be written there."""
-        if folder is None:
+        if directory is None:
             return None
-        present = folder
+        present = directory
         while not os.path.lexists(present) and os.path.dirname(present) != present:
             present = os.path.dirname(present)
         if not os.path.isdir(present):
             raise InvalidRequest(f"archive_dir: {present!r} is not a directory")
         if not os.access(present, os.W_OK | os.X_OK):
             raise InvalidRequest(f"archive_dir: no permission to write to {present!r}")
-        return cls(folder, engine)
+        return cls(directory, engine)
 
     def path_of(self, image_id: str) -> str:
         """Where the archive of an image is."""
-        return os.path.join(self._folder, f"{image_id.rpartition(':')[2]}.tar")
+        return os.path.join(self._directory, f"{image_id.rpartition(':')[2]}.tar")
 
     def save(self, image_id: str, references: Sequence[Reference]) -> str:
         """Save an image with its tags, and return the path. Raises :class:`NotArchived`."""
@@ -68,7 +68,7 @@ class Archive:
         tags = [reference for reference in references if reference.tag is not None]
         names = [reference.familiar for reference in tags] or [image_id]
         try:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            os.makedirs(self._directory, mode=0o700, exist_ok=True)
             with _aside(path) as (file, aside):
                 for chunk in self._engine.save_images(names):
                     file.write(chunk)
@@ -76,7 +76,7 @@ class Archive:
                 os.fsync(file.fileno())
                 check(aside, image_id, tags, self._engine.facts.store)
                 os.replace(aside, path)
-            _sync(self._folder)
+            _sync(self._directory)
         except OSError as exc:
             raise NotArchived(_message(image_id, exc.strerror or str(exc))) from exc
         except (EngineError, EngineUnavailable) as exc:
@@ -152,8 +152,8 @@ def _aside(path: str) -> t.Iterator[tuple[t.IO[bytes], str]]:
             os.unlink(name)
 
 
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

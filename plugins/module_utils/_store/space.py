@@ -131,18 +131,24 @@ class SpaceLedger:
         """Count who holds each chain. Whether all of them are known: an image mount's name may have moved since."""
         held = list(self._chains.values())
         knows_all = True
-        by_folder = {
-            folder: chain
+        by_directory = {
+            directory: chain
             for image_id, chains in self._chains.items()
-            for folder, chain in zip(self._images[image_id].layer_folders, chains)
+            for directory, chain in zip(self._images[image_id].layer_directories, chains)
         }
         for container in snapshot.containers:
             if container.image_id in self._chains:
                 held.append(self._chains[container.image_id])
             else:
-                # Its image is gone, and its layers are not: overlay2 tells them by their folders.
-                held.append(tuple(by_folder[folder] for folder in container.layer_folders if folder in by_folder))
-                knows_all = knows_all and bool(container.layer_folders)
+                # Its image is gone, and its layers are not: overlay2 tells them by their directories.
+                held.append(
+                    tuple(
+                        by_directory[directory]
+                        for directory in container.layer_directories
+                        if directory in by_directory
+                    )
+                )
+                knows_all = knows_all and bool(container.layer_directories)
         for image_id, containers in self._uses.mounting.items():
             held += [self._chains.get(image_id, ())] * len(containers)
         for chains in held:

@@ -36,20 +36,20 @@ def cells(rows):
     return [row[1:] for row in rows]
 
 
-@pytest.fixture(name="folder")
-def fixture_folder(tmp_path):
+@pytest.fixture(name="directory")
+def fixture_directory(tmp_path):
     """Files as options and C(DOCKER_CERT_PATH) name them."""
     for name in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).touch()
     return tmp_path
 
 
-def parse(params, folder, environ=None):
+def parse(params, directory, environ=None):
     """C(FOLDER) in a value stands for the directory of certificates."""
 
     def filled(values):
         return {
-            key: value.replace("FOLDER", str(folder)) if isinstance(value, str) and "FOLDER" in value else value
+            key: value.replace("FOLDER", str(directory)) if isinstance(value, str) and "FOLDER" in value else value
             for key, value in values.items()
         }
 
@@ -86,8 +86,8 @@ SECURED = [
 @pytest.mark.parametrize(
     ("params", "environ", "verify", "authority", "client", "hostname"), cells(SECURED), ids=ids(SECURED)
 )
-def test_a_connection_is_secured(params, environ, verify, authority, client, hostname, folder):
-    tls = parse(params, folder, environ).tls
+def test_a_connection_is_secured(params, environ, verify, authority, client, hostname, directory):
+    tls = parse(params, directory, environ).tls
     assert (tls.verify, bool(tls.ca_path), bool(tls.client_cert), tls.hostname) == (verify, authority, client, hostname)
 
 
@@ -108,8 +108,8 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("params", "environ"), cells(PLAIN), ids=ids(PLAIN))
-def test_a_connection_without_tls(params, environ, folder):
-    assert parse(params, folder, environ).tls is None
+def test_a_connection_without_tls(params, environ, directory):
+    assert parse(params, directory, environ).tls is None
 
 
 REFUSED = [
@@ -213,25 +213,25 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("params", "environ", "beginning", "said"), cells(REFUSED), ids=ids(REFUSED))
-def test_what_would_not_be_used_is_an_error(params, environ, beginning, said, folder):
+def test_what_would_not_be_used_is_an_error(params, environ, beginning, said, directory):
     with pytest.raises(InvalidRequest) as failure:
-        parse(params, folder, environ)
+        parse(params, directory, environ)
     assert str(failure.value).startswith(beginning)
     for words in said:
         assert words in str(failure.value)
 
 
-def test_half_a_pair_in_the_environment_is_an_error(folder):
-    (folder / "key.pem").unlink()
+def test_half_a_pair_in_the_environment_is_an_error(directory):
+    (directory / "key.pem").unlink()
     with pytest.raises(InvalidRequest, match="client_cert and client_key go together"):
-        parse({"tls": True}, folder, IN_FOLDER)
+        parse({"tls": True}, directory, IN_FOLDER)
 
 
-def test_what_proves_an_engine_that_is_trusted_anyway_is_a_notice(folder):
-    (authority, name) = parse({"tls": True, "tls_hostname": "e", **CA}, folder).notices
+def test_what_proves_an_engine_that_is_trusted_anyway_is_a_notice(directory):
+    (authority, name) = parse({"tls": True, "tls_hostname": "e", **CA}, directory).notices
     assert authority.startswith("ca_path is not used: tls alone does not verify")
     assert name.startswith("tls_hostname is not used")
-    assert parse({"tls": True, "tls_hostname": "e"}, folder, {**IN_FOLDER, "DOCKER_TLS_HOSTNAME": "e"}).notices == ()
+    assert parse({"tls": True, "tls_hostname": "e"}, directory, {**IN_FOLDER, "DOCKER_TLS_HOSTNAME": "e"}).notices == ()
 
 
 @pytest.mark.parametrize(
@@ -239,24 +239,24 @@ def test_what_proves_an_engine_that_is_trusted_anyway_is_a_notice(folder):
     [(DEFAULT_DOCKER_HOST, True), ("unix:///var/run/" + "docker.sock", False), (TCP, False)],
     ids=["nobody set it", "the default was set", "another was set"],
 )
-def test_a_context_that_is_not_followed_is_a_notice_where_nobody_set_the_address(host, warned, folder):
+def test_a_context_that_is_not_followed_is_a_notice_where_nobody_set_the_address(host, warned, directory):
     environ = {"DOCKER_CONTEXT": "rootless"}
-    notices = parse({"docker_host": "".join(list(host)) if not warned else host}, folder, environ).notices
+    notices = parse({"docker_host": "".join(list(host)) if not warned else host}, directory, environ).notices
     assert bool(notices) is warned
     if warned:
         assert notices[0].startswith("the context 'rootless' of the Docker CLI (from DOCKER_CONTEXT) is not followed")
         assert DEFAULT_DOCKER_HOST in notices[0]
 
 
-def test_a_context_that_leads_to_the_same_engine_is_no_notice(folder, monkeypatch):
+def test_a_context_that_leads_to_the_same_engine_is_no_notice(directory, monkeypatch):
     monkeypatch.setattr(
         connection, "chosen_context", lambda environ: Context("mine", "DOCKER_CONTEXT", DEFAULT_DOCKER_HOST)
     )
-    assert parse({"docker_host": DEFAULT_DOCKER_HOST}, folder).notices == ()
+    assert parse({"docker_host": DEFAULT_DOCKER_HOST}, directory).notices == ()
     monkeypatch.setattr(connection, "chosen_context", lambda environ: Context("mine", "DOCKER_CONTEXT", TCP))
-    assert f"which leads to {TCP}, is not followed" in parse({"docker_host": DEFAULT_DOCKER_HOST}, folder).notices[0]
+    assert f"which leads to {TCP}, is not followed" in parse({"docker_host": DEFAULT_DOCKER_HOST}, directory).notices[0]
 
 
-def test_options_without_a_meaning_for_the_address_are_carried(folder):
-    assert parse({"use_ssh_client": True, "docker_host": "unix:///x"}, folder).use_ssh_client
-    assert parse({"docker_host": "tcp://e:1", "tls": True}, folder).tls == Tls(verify=False)
+def test_options_without_a_meaning_for_the_address_are_carried(directory):
+    assert parse({"use_ssh_client": True, "docker_host": "unix:///x"}, directory).use_ssh_client
+    assert parse({"docker_host": "tcp://e:1", "tls": True}, directory).tls == Tls(verify=False)

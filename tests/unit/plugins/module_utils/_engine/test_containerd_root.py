@@ -14,19 +14,19 @@ SOCKET = "/run/containerd/containerd.sock"
 
 
 def process(proc, number, *arguments, mounts="mnt:[1]"):
-    folder = proc / str(number)
-    (folder / "ns").mkdir(parents=True)
-    (folder / "cmdline").write_text("\0".join(arguments) + "\0")
-    os.symlink(mounts, folder / "ns" / "mnt")
+    directory = proc / str(number)
+    (directory / "ns").mkdir(parents=True)
+    (directory / "cmdline").write_text("\0".join(arguments) + "\0")
+    os.symlink(mounts, directory / "ns" / "mnt")
 
 
 @pytest.fixture(name="proc")
 def fixture_proc(tmp_path):
-    folder = tmp_path / "proc"
-    (folder / "self" / "ns").mkdir(parents=True)
-    os.symlink("mnt:[1]", folder / "self" / "ns" / "mnt")
-    (folder / "meminfo").touch()
-    return folder
+    directory = tmp_path / "proc"
+    (directory / "self" / "ns").mkdir(parents=True)
+    os.symlink("mnt:[1]", directory / "self" / "ns" / "mnt")
+    (directory / "meminfo").touch()
+    return directory
 
 
 MOVED = 'version = 2\nroot = "/data/containerd"\n[grpc]\n  uid = 0\n  address = "/run/other.sock"\n[plugins]\n  root = "/x"\n'

@@ -14,11 +14,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.context
 ROOTLESS = "unix:///run/user/1000/docker.sock"
 
 
-def write(folder, config=None, meta=None, name="rootless"):
+def write(directory, config=None, meta=None, name="rootless"):
     if config is not None:
-        (folder / "config.json").write_text(config)
+        (directory / "config.json").write_text(config)
     if meta is not None:
-        stored = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+        stored = directory / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
         stored.mkdir(parents=True)
         (stored / "meta.json").write_text(meta)
 

@@ -381,7 +381,7 @@ def test_layers_are_read_of_every_image_that_is_still_there():
     assert entry.layer_sizes == (3, 7)
 
 
-def test_the_folders_of_a_container_whose_image_is_gone_are_read():
+def test_the_directories_of_a_container_whose_image_is_gone_are_read():
     listed = [{"Id": "c1", "ImageID": image_id("f1"), "State": "exited"}, {"Id": "c2", "ImageID": image_id("f2")}]
     answers = {
         "/containers/json": listed,
@@ -389,7 +389,7 @@ def test_the_folders_of_a_container_whose_image_is_gone_are_read():
         "/containers/c2/json": EngineError(404, "gone"),
     }
     containers = Engine(transport(answers)).read(layers=True).containers
-    assert [entry.layer_folders for entry in containers] == [("/base", "/top"), ()]
+    assert [entry.layer_directories for entry in containers] == [("/base", "/top"), ()]
 
 
 def test_what_dates_an_image_mount_is_read_of_containers_that_have_one():

@@ -433,7 +433,7 @@ def test_an_inspected_image_is_read():
     }
     read = parse_inspected_image(raw, GRAPHDRIVER)
     assert [reference.familiar for reference in read.references] == ["app:1", digest_reference("app", "d1")]
-    assert (read.layers, read.layer_folders) == (("sha256:d0", "sha256:d1"), ("/base", "/middle", "/top"))
+    assert (read.layers, read.layer_directories) == (("sha256:d0", "sha256:d1"), ("/base", "/middle", "/top"))
     assert read.tagged == 1704067202.0
     assert parse_inspected_image({"Id": "i", "GraphDriver": None}, CONTAINERD) == InspectedImage("i")
 

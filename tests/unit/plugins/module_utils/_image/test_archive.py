@@ -120,14 +120,14 @@ class FakeEngine:
         return []
 
 
-@pytest.fixture(name="folder")
-def fixture_folder(tmp_path):
+@pytest.fixture(name="directory")
+def fixture_directory(tmp_path):
     return tmp_path / "a" / "b"
 
 
-def save(folder, content, store=GRAPHDRIVER, tags=TAGS, error=None):
+def save(directory, content, store=GRAPHDRIVER, tags=TAGS, error=None):
     engine = FakeEngine(content, store, error)
-    return Archive.at(str(folder), engine).save(ID[store], references(*tags)), engine
+    return Archive.at(str(directory), engine).save(ID[store], references(*tags)), engine
 
 
 WHOLE = [
@@ -140,27 +140,27 @@ WHOLE = [
 
 
 @pytest.mark.parametrize(("store", "files", "tags"), [row[1:] for row in WHOLE], ids=[row[0] for row in WHOLE])
-def test_an_archive_is_written_under_the_images_id(folder, store, files, tags):
-    path, engine = save(folder, packed(files), store, tags)
-    assert path == str(folder / f"{ID[store][7:]}.tar")
-    assert (folder / os.path.basename(path)).read_bytes() == packed(files)
+def test_an_archive_is_written_under_the_images_id(directory, store, files, tags):
+    path, engine = save(directory, packed(files), store, tags)
+    assert path == str(directory / f"{ID[store][7:]}.tar")
+    assert (directory / os.path.basename(path)).read_bytes() == packed(files)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    assert os.listdir(folder) == [os.path.basename(path)]
+    assert os.listdir(directory) == [os.path.basename(path)]
     assert engine.asked == [[*tags] or [ID[store]]]
 
 
-def test_a_layer_that_is_a_link_to_another_counts(folder):
+def test_a_layer_that_is_a_link_to_another_counts(directory):
     files = entries("old")
     manifest = json.loads(files["manifest.json"])
     manifest[0]["Layers"] = ["0b/layer.tar"]
     files["manifest.json"] = json.dumps(manifest).encode()
-    assert save(folder, packed(files, [("0b/layer.tar", "../0a/layer.tar")]))
+    assert save(directory, packed(files, [("0b/layer.tar", "../0a/layer.tar")]))
 
 
-def test_an_earlier_archive_of_the_image_is_replaced(folder):
-    folder.mkdir(parents=True)
-    (folder / f"{ID[GRAPHDRIVER][7:]}.tar").write_text("earlier")
-    path, _engine = save(folder, packed(entries("old")))
+def test_an_earlier_archive_of_the_image_is_replaced(directory):
+    directory.mkdir(parents=True)
+    (directory / f"{ID[GRAPHDRIVER][7:]}.tar").write_text("earlier")
+    path, _engine = save(directory, packed(entries("old")))
     with open(path, "rb") as file:
         assert file.read() == packed(entries("old"))
 
@@ -202,10 +202,10 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("store", "content"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
-def test_what_is_no_whole_archive_of_the_image_is_not_kept(folder, store, content):
+def test_what_is_no_whole_archive_of_the_image_is_not_kept(directory, store, content):
     with pytest.raises(NotArchived, match="so was not removed: what was written is not a complete archive"):
-        save(folder, content, store)
-    assert os.listdir(folder) == []
+        save(directory, content, store)
+    assert os.listdir(directory) == []
 
 
 ERRORS = [
@@ -216,17 +216,17 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("error", "text"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS])
-def test_what_goes_wrong_while_saving_is_told_and_leaves_no_litter(folder, error, text):
+def test_what_goes_wrong_while_saving_is_told_and_leaves_no_litter(directory, error, text):
     with pytest.raises(NotArchived, match=text):
-        save(folder, packed(entries("old")), error=error)
-    assert os.listdir(folder) == []
+        save(directory, packed(entries("old")), error=error)
+    assert os.listdir(directory) == []
 
 
 def test_a_directory_that_cannot_be_is_an_error_before_anything_else(tmp_path):
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+    for directory in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(InvalidRequest, match=r"archive_dir: '.*file' is not a directory"):
-            Archive.at(str(folder), FakeEngine(b""))
+            Archive.at(str(directory), FakeEngine(b""))
     assert Archive.at(None, FakeEngine(b"")) is None
 
 
@@ -235,26 +235,26 @@ def plan_of(*names):
     return plan_removal(host, Request.parse({"names": list(names)}), 0.0)
 
 
-def test_an_image_is_saved_with_all_its_tags_before_it_loses_the_first(folder):
+def test_an_image_is_saved_with_all_its_tags_before_it_loses_the_first(directory):
     engine = FakeEngine(packed(entries("old")))
-    archive = Archive.at(str(folder), engine)
+    archive = Archive.at(str(directory), engine)
     plan = plan_of(*TAGS)
     foretold = predict(plan, archive)
-    assert not folder.exists()
+    assert not directory.exists()
     outcome = execute(plan, engine, archive)
     assert outcome.archived == foretold.archived == ((ID[GRAPHDRIVER], archive.path_of(ID[GRAPHDRIVER])),)
     assert (engine.asked, engine.removed) == ([list(TAGS)], list(TAGS))
 
 
-def test_an_image_that_only_loses_a_tag_is_not_saved(folder):
+def test_an_image_that_only_loses_a_tag_is_not_saved(directory):
     engine = FakeEngine(b"")
-    outcome = execute(plan_of(TAGS[0]), engine, Archive.at(str(folder), engine))
+    outcome = execute(plan_of(TAGS[0]), engine, Archive.at(str(directory), engine))
     assert (outcome.archived, engine.asked, engine.removed) == ((), [], [TAGS[0]])
 
 
-def test_an_image_that_could_not_be_saved_is_not_removed(folder):
+def test_an_image_that_could_not_be_saved_is_not_removed(directory):
     engine = FakeEngine(b"broken")
-    outcome = execute(plan_of(*TAGS), engine, Archive.at(str(folder), engine))
+    outcome = execute(plan_of(*TAGS), engine, Archive.at(str(directory), engine))
     assert [step.status for step in outcome.steps] == [FAILED, FAILED]
     assert "could not be saved" in outcome.failures[0].reason
     assert (len(engine.asked), engine.removed, outcome.archived) == (1, [], ())
@@ -271,7 +271,7 @@ LOST = [
 
 @pytest.mark.parametrize(("answer", "status"), [row[1:] for row in LOST], ids=[row[0] for row in LOST])
 def test_an_image_that_could_not_be_saved_for_it_changed_after_planning_is_told_as_such(
-    folder, monkeypatch, answer, status
+    directory, monkeypatch, answer, status
 ):
     engine = FakeEngine(b"", error=EngineError(404, "No such image"))
 
@@ -281,6 +281,6 @@ def test_an_image_that_could_not_be_saved_for_it_changed_after_planning_is_told_
         return answer
 
     monkeypatch.setattr(engine, "inspect_image", inspect_image)
-    outcome = execute(plan_of(*TAGS), engine, Archive.at(str(folder), engine))
+    outcome = execute(plan_of(*TAGS), engine, Archive.at(str(directory), engine))
     assert [step.status for step in outcome.steps] == [status, status]
     assert (engine.removed, outcome.archived) == ([], ())

@@ -113,10 +113,10 @@ def test_the_name_of_the_file_does_not_matter(tmp_path):
 
 
 def test_a_record_that_cannot_be_read_or_written_is_a_warning(tmp_path):
-    folder = tmp_path / "usage.json"
-    folder.mkdir()
-    assert "cannot be read" in load(str(folder), ENGINE)[1]
-    assert "cannot be written" in save(str(folder), ENGINE, UsageRecord(), 10)
+    directory = tmp_path / "usage.json"
+    directory.mkdir()
+    assert "cannot be read" in load(str(directory), ENGINE)[1]
+    assert "cannot be written" in save(str(directory), ENGINE, UsageRecord(), 10)
     (tmp_path / "file").touch()
     assert "cannot be written" in save(str(tmp_path / "file" / "usage.json"), ENGINE, UsageRecord(), 10)
 

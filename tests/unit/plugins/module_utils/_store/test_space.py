@@ -142,16 +142,19 @@ DOUBTFUL = [
         Release(0, False, chains("xy"), expected=120),
     ),
     (
-        "unless its folders tell that it does not",
-        [dataclasses.replace(ALONE, layer_folders=("/x", "/y")), dataclasses.replace(ORPHAN, layer_folders=("/q",))],
+        "unless its directories tell that it does not",
+        [
+            dataclasses.replace(ALONE, layer_directories=("/x", "/y")),
+            dataclasses.replace(ORPHAN, layer_directories=("/q",)),
+        ],
         {},
         Release(120, True, chains("xy")),
     ),
     (
         "or what it holds",
         [
-            dataclasses.replace(ALONE, layer_folders=("/x", "/y")),
-            dataclasses.replace(ORPHAN, layer_folders=("/x", "/c-init")),
+            dataclasses.replace(ALONE, layer_directories=("/x", "/y")),
+            dataclasses.replace(ORPHAN, layer_directories=("/x", "/c-init")),
         ],
         {},
         Release(20, True, chains("xy")[:1]),
