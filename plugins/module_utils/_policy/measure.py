@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import (
@@ -42,13 +43,13 @@ class Measured:
     images_size: int | None = None
     file_system: FileSystem | None = None
 
-    def after(self, freed: int) -> Measured:
-        """The same after this number of bytes was freed."""
+    def after(self, freed: int, counted: float) -> Measured:
+        """The same after this number of bytes was freed, of which the Engine's total of all images counts this share."""
         if not freed:
             return self
         size, disk = self.images_size, self.file_system
         return Measured(
-            None if size is None else max(size - freed, 0),
+            None if size is None else max(size - math.ceil(freed * counted), 0),
             None if disk is None else disk._replace(used=max(disk.used - freed, 0), free=disk.free + freed),
         )
 
@@ -87,13 +88,6 @@ def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
         None if usage is None or usage.images is None else usage.images.size,
         read_file_system(docker_host, engine.facts, target.disk_path) if target is not None and minds_disk else None,
     )
-
-
-def measure_after(
-    engine: Engine, policy: Policy, docker_host: str, before: Measured, freed: int, check_mode: bool
-) -> Measured:
-    """What a real run has reached, or what check mode predicts of the bytes that the plan most likely frees."""
-    return before.after(freed) if check_mode else measure(engine, policy, docker_host)
 
 
 def _tag_times(engine: Engine, snapshot: Snapshot, now: float) -> dict[str, float]:

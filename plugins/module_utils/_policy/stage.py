@@ -19,7 +19,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._options import
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
     gather,
     measure,
-    measure_after,
     predicted_bytes,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
@@ -31,6 +30,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_r
     remember,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,14 +76,15 @@ class Stage:
         policy, host, usage_file = self.policy, self.docker_host, self.usage_file
         filters = policy.engine_filters
         present = engine.read(filters, self.layers, "remove") if snapshot is None or filters else snapshot
-        before = measure(engine, policy, host).after(predicted_bytes(present, earlier))
+        before = measure(engine, policy, host).after(predicted_bytes(present, earlier), counted_share(present))
         record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
         expected = after_results(present, earlier)
         evidence = gather(engine, expected, policy, before, record, now)
         archive = Archive.at(self.archive_dir, engine)
         decision = plan_policy(expected, policy, evidence)
         outcome = carry_out(decision.plan, engine, check_mode, archive, self.parallel)
-        after = measure_after(engine, policy, host, before, decision.expected, check_mode)
+        predicted = before.after(decision.expected, counted_share(expected))
+        after = predicted if check_mode else measure(engine, policy, host)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
         result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
         notices = [text for text in (notice, trouble if policy.needs_use else None) if text]

@@ -234,7 +234,8 @@ def test_what_earlier_tasks_would_free_counts_once(earlier, expected):
 
 def test_what_is_foretold_is_measured_less_what_the_plan_frees():
     before = Measured(100, DISK)
-    assert before.after(0) is before
-    assert before.after(60) == Measured(40, DISK._replace(used=840, free=160))
-    assert before.after(900).images_size == 0
-    assert Measured().after(5) == Measured()
+    assert before.after(0, 1.0) is before
+    assert before.after(60, 1.0) == Measured(40, DISK._replace(used=840, free=160))
+    assert before.after(60, 0.5) == Measured(70, DISK._replace(used=840, free=160)), "the total counts snapshots only"
+    assert before.after(900, 1.0).images_size == 0
+    assert Measured().after(5, 1.0) == Measured()
