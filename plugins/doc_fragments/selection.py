@@ -25,6 +25,8 @@ options:
   use_regex:
     description:
       - Read O(patterns) and O(excludes) as Python regular expressions instead of globs.
+      - An expression that takes more than a second of processor time for one name fails the task before anything is removed. A
+        repetition of a repetition can take years.
     type: bool
     default: false
   excludes:

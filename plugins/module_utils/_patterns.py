@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._grammar import REFERENCES
+from ansible_collections.imagewarden.docker.plugins.module_utils._matching import search
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import parse_all
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
     DEFAULT_DOMAIN,
@@ -65,10 +66,11 @@ class Glob(t.NamedTuple):
 
 
 class Regex(t.NamedTuple):
-    """A Python regular expression, with the string that an operator wrote."""
+    """A Python regular expression, with the string that an operator wrote, and the option for messages."""
 
     text: str
     regex: t.Pattern[str]
+    option: str = ""
 
     @classmethod
     def parse(cls, text: str, grammar: Grammar | None = REFERENCES) -> Regex:
@@ -85,17 +87,21 @@ class Regex(t.NamedTuple):
 
     def finds(self, name: str) -> bool:
         """Whether it is found in a plain name, such as a container's."""
-        return self.regex.search(name) is not None
+        return self.search(name) is not None
+
+    def search(self, name: str) -> t.Match[str] | None:
+        """Where it is found. Raises ``InvalidRequest`` when that takes too long."""
+        return search(self.regex, name, self.option)
 
     def matches(self, reference: Reference) -> bool:
         """Whether this selects the reference: it is searched in the familiar form."""
-        found = self.regex.search(reference.familiar)
+        found = self.search(reference.familiar)
         # A digest's digits are no name: what matches nothing but some of them was not meant.
         return found is not None and (reference.digest is None or found.start() < reference.end_of_words)
 
     def protects(self, reference: Reference) -> bool:
         """Like :meth:`matches`, but a rule that keeps must not miss for a spelling: a digest's digits count too."""
-        return any(self.regex.search(name + reference.suffix) for name in _spellings(self.text, reference))
+        return any(self.search(name + reference.suffix) for name in _spellings(self.text, reference))
 
 
 Pattern = t.Union[Glob, Regex]
@@ -110,7 +116,8 @@ def parse_patterns(
     """
     texts = [str(value).strip() for value in values]
     if use_regex:
-        return tuple(parse_all(option, _parser(Regex.parse, grammar), texts))
+        regexes = parse_all(option, _parser(Regex.parse, grammar), texts)
+        return tuple(regex._replace(option=option) for regex in regexes)
     return tuple(parse_all(option, _parser(Glob.parse, grammar), texts))
 
 

@@ -143,6 +143,7 @@ options:
   use_regex:
     description:
       - Read O(remove.descriptions) and O(keep.descriptions) as Python regular expressions instead of globs.
+      - An expression that takes more than a second of processor time for one string fails the task before anything is removed.
     type: bool
     default: false
   details:

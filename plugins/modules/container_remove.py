@@ -49,6 +49,7 @@ options:
   use_regex:
     description:
       - Read O(patterns) and O(excludes) as Python regular expressions instead of globs.
+      - An expression that takes more than a second of processor time for one string fails the task before anything is removed.
     type: bool
     default: false
   excludes:

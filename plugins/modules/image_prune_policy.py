@@ -287,6 +287,7 @@ options:
   use_regex:
     description:
       - Read O(remove.patterns) and O(keep.patterns) as Python regular expressions instead of globs.
+      - An expression that takes more than a second of processor time for one name fails the task before anything is removed.
     type: bool
     default: false
   usage_file:

@@ -53,7 +53,7 @@ def paths(requests):
 # How many
 
 
-def test_a_hundred_tags_cost_as_many_calls_to_plan_as_one(task, proxy, client):
+def test_a_hundred_tags_cost_as_many_calls_to_plan_as_one(task, proxy, client, fresh_engine):
     images = [plain(client, f"many-{number}:0") for number in range(10)]
     for number, image in enumerate(images):
         for tag in range(1, 10):
@@ -65,7 +65,8 @@ def test_a_hundred_tags_cost_as_many_calls_to_plan_as_one(task, proxy, client):
     removals = [request for request in requests if request[0] == "DELETE"]
     reads = [request for request in requests if re.fullmatch(r"/images/.+/json", request[1])]
     assert len(removals) == 100
-    assert len(reads) == 100
+    # With graph drivers, a name that is not the last one is read again after the listing of containers below.
+    assert len(reads) == (100 if fresh_engine.store == "containerd" else 190)
     # Before a name goes whose image is to go too, the containers are listed: one may have begun to use it.
     listings = [request for request in requests[requests.index(reads[0]) :] if request[1] == "/containers/json"]
     assert len(listings) <= len(removals)

@@ -36,8 +36,6 @@ AGE_BY = (USED, CREATED)
 LEAST_RECENTLY_USED, LARGEST = "least_recently_used", "largest"
 ORDERS = (LEAST_RECENTLY_USED, LARGEST)
 
-_WORD_RE = re.compile(r"[*?]|[^*?]+")
-
 
 class Wildcard(t.NamedTuple):
     """A glob over whole descriptions, in which nothing is special but ``*`` (anything, slashes too) and ``?`` (one character)."""
@@ -50,10 +48,12 @@ class Wildcard(t.NamedTuple):
         """Raises ``ValueError`` for an empty one."""
         if not text.strip():
             raise ValueError(f"the empty pattern {text!r} matches no description")
-        signs = {"*": ".*", "?": "."}
-        # A run of stars is one star.
-        words = _WORD_RE.findall(re.sub(r"\*+", "*", text))
-        return cls(text, re.compile("".join(signs.get(word, re.escape(word)) for word in words) + r"\Z", re.DOTALL))
+        first, *starred = (_without_stars(chunk) for chunk in re.split(r"\*+", text))
+        # A star settles for the first place where what follows it matches; a group in a look-ahead is never tried again.
+        # Without that, a pattern with many stars would take forever on a long description.
+        settled = "".join(f"(?=(?P<star{i}>.*?{chunk}))(?P=star{i})" for i, chunk in enumerate(starred[:-1]))
+        last = f".*{starred[-1]}" if starred else ""
+        return cls(text, re.compile(f"{first}{settled}{last}\\Z", re.DOTALL))
 
     def finds(self, description: str) -> bool:
         """Whether it matches the whole description."""
@@ -80,7 +80,7 @@ class Matches:
                 )
         if "use_regex" in values and "descriptions" not in values:
             raise InvalidRequest(f"{option}.use_regex: there is nothing to be read so: give {option}.descriptions")
-        parse: t.Callable[[str], Description] = _regex if use_regex else Wildcard.parse
+        parse: t.Callable[[str], Description] = _regex(f"{option}.descriptions") if use_regex else Wildcard.parse
         texts = [str(value) for value in values.get("descriptions", ())]
         return cls(
             types=tuple(choice(f"{option}.types", name, TYPES) for name in values.get("types", ())),
@@ -219,10 +219,17 @@ class Request:
         )
 
 
-def _regex(text: str) -> Description:
-    if not text:
-        raise ValueError("an empty regular expression would match every record")
-    return Regex.parse(text, None)
+def _without_stars(text: str) -> str:
+    return ".".join(map(re.escape, text.split("?")))
+
+
+def _regex(option: str) -> t.Callable[[str], Description]:
+    def parse(text: str) -> Description:
+        if not text:
+            raise ValueError("an empty regular expression would match every record")
+        return Regex.parse(text, None)._replace(option=option)
+
+    return parse
 
 
 def _age_limit(text: str) -> Moment:

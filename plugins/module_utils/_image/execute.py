@@ -382,7 +382,7 @@ class _Run:
         return StepOutcome(self._step, status, reason=reason, as_planned=False)
 
     def _attempt(self) -> StepOutcome:
-        change = self._change()
+        change = self._change() or self._target_at_last()
         if change is not None:
             return self._looked_up(change.status, change.reason) if self._asked else self._ended(*change)
         self._asked = True
@@ -456,6 +456,19 @@ class _Run:
         self._witness.give_up_if_lost()
         return self._target_since() or self._container_since()
 
+    def _target_at_last(self) -> _Change | None:
+        """The same of the target alone, once more where a listing took its time and the request does not say which image.
+
+        With graph drivers, a name that moves in between is removed from the image that it moved to.
+        """
+        return self._target_since() if self._goes_by_name_alone and any(self._containers_count()) else None
+
+    @property
+    def _goes_by_name_alone(self) -> bool:
+        """Whether the Engine would carry the request out too when the name has moved, or the image got its first one."""
+        is_an_id = self._step.address == self._removal.image_id
+        return not self._step.pin and not (is_an_id and self._step.references)
+
     def _target_since(self) -> _Change | None:
         """What the target names now, if that is not what it named."""
         found = self._found()
@@ -495,16 +508,21 @@ class _Run:
         Without force the Engine refuses to delete what a container was made from, but lets its names go, and what is
         mounted.
         """
+        uses_count, mounts_count = self._containers_count()
+        if not uses_count and not mounts_count:
+            return None
+        change = self._newcomer(uses_count, mounts_count, 0 if self._step.effect.deleted else _LISTING_SERVES)
+        return self._released() if change is None and self._plan.force and self._step.effect.lost_names else change
+
+    def _containers_count(self) -> tuple[bool, bool]:
+        """Whether a container made of the image, and one that may mount it, keep it without the Engine."""
         only_untags = not self._step.effect.deleted
         spares_names = self._plan.force or (self._plan.spares_names_in_use and only_untags)
         uses_count = spares_names or (self._removal.image_id in self._work.goes and only_untags)
         mounts_count = spares_names or (
             self._plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(self._step)
         )
-        if not uses_count and not mounts_count:
-            return None
-        change = self._newcomer(uses_count, mounts_count, _LISTING_SERVES if only_untags else 0)
-        return self._released() if change is None and self._plan.force and self._step.effect.lost_names else change
+        return uses_count, mounts_count
 
     def _newcomer(self, uses_count: bool, mounts_count: bool, age: float) -> _Change | None:
         """A container that the plan does not know and that is made of the step's image, or mounts what may be it."""

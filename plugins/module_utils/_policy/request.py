@@ -131,7 +131,7 @@ class Newest:
         found: dict[tuple[tuple[str, str], ...], None] = {}
         for pattern in self.patterns:
             if pattern.protects(reference):
-                match = pattern.regex.search(reference.familiar) if isinstance(pattern, Regex) else None
+                match = pattern.search(reference.familiar) if isinstance(pattern, Regex) else None
                 values = {} if match is None else match.groupdict(default="")
                 found[tuple(sorted(values.items()))] = None
         return list(found)

@@ -572,6 +572,13 @@ RACES = [
 ]
 
 
+def test_a_name_that_moved_while_the_containers_were_listed_is_not_asked_for():
+    outcome, engine = run({"names": ["a:1", "a:2"]}, {"containers": tag("a:1", C)}, store=GRAPHDRIVER)
+    assert [step.status for step in outcome.steps] == [SKIPPED, SKIPPED]
+    assert outcome.steps[0].reason == "it moved to image c10000000000 after planning"
+    assert not [request for request in engine.requests if request.startswith("remove")]
+
+
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize(
     ("params", "script", "statuses", "untagged", "deleted", "reason", "failed"), cells(RACES), ids=ids(RACES)
