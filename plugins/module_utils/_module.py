@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
 @contextlib.contextmanager
 def clear_failures(module: AnsibleModule, **result: t.Any) -> Iterator[None]:
     """Turn this collection's errors into C(fail_json), with these result keys."""
+    # Ansible adds the options to every result. A password in the URL is refused, and must not be shown all the same.
+    module.no_log_values.update(passwords_in(str(module.params.get("docker_host"))))
     try:
         yield
     except SdkMissing as exc:
@@ -43,9 +45,19 @@ def clear_failures(module: AnsibleModule, **result: t.Any) -> Iterator[None]:
         module.fail_json(msg=str(exc), **result)
 
 
+def passwords_in(url: str) -> list[str]:
+    """The password of a URL such as C(tcp://user:password@host:2376), if it has one."""
+    user, _at, _host = url.rpartition("@")
+    _name, _colon, password = user.rpartition("//")[2].partition(":")
+    return [password] if password else []
+
+
 def open_engine(module: AnsibleModule) -> Engine:
-    """The Engine that the module's options name; what is doubtful about the choice is a warning with the host's name."""
-    engine = Engine(connect(module.params))
+    """The Engine that the module's options name; what is doubtful about the choice is a warning with the host's name.
+
+    What is removed goes to the managed host's log, as modules' invocations do.
+    """
+    engine = Engine(connect(module.params), module.log)
     for notice in engine.notices:
         module.warn(f"{engine.facts.host}: {notice}" if engine.facts.host else notice)
     return engine

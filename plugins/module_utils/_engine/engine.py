@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import wire
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.journal import Journal
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.negotiation import (
     negotiate,
     refuse_unknown,
@@ -33,7 +34,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
         Container,
@@ -66,7 +67,7 @@ _REGISTRY_TIMEOUT = 15
 class Engine:
     """An Engine behind a transport, in an API version that both know. It may be used by several threads at once."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, log: Callable[[str], object] | None = None) -> None:
         self._transport = transport
         identity = _identity(transport)
         refuse_unknown(identity, transport.host)
@@ -74,6 +75,7 @@ class Engine:
         transport.use_version(text_of(self.api))
         info = transport.get("/info")
         self.facts: EngineFacts = wire.parse_facts(identity, info, text_of(self.api))
+        self._journal = Journal(log, transport.host)
         #: What an operator should know of how this Engine was found.
         self.notices = transport.notices
 
@@ -176,6 +178,7 @@ class Engine:
         )
         if self.api < _SHARED_SIZE_API and usage is not None:
             images = wire.with_shared_sizes(images, usage.shared)
+        self._journal.know(images, containers)
         containers = several(self._with_dated_mounts, containers)
         if layers:
             images = tuple(image for image in several(self._with_layers, images) if image is not None)
@@ -194,7 +197,13 @@ class Engine:
     def remove_image(self, name: str, force: bool, prune_parents: bool) -> wire.Removed:
         """``DELETE /images/NAME``: what the Engine says it removed. Raises :class:`EngineError`."""
         query = {"force": int(force), "noprune": int(not prune_parents)}
-        return wire.parse_removed(self._transport.delete("/images/{0}", name, query=query, timeout=_REMOVAL_TIMEOUT))
+
+        def ask() -> wire.Removed:
+            return wire.parse_removed(
+                self._transport.delete("/images/{0}", name, query=query, timeout=_REMOVAL_TIMEOUT)
+            )
+
+        return self._journal.change("remove image", [name], ask, _removed)
 
     def stop_container(self, container_id: str, seconds: int | None, patience: int | None) -> None:
         """``POST /containers/ID/stop``; ``seconds`` of ``None`` leave the time to the container.
@@ -205,21 +214,37 @@ class Engine:
         known = patience if seconds is None else seconds
         query = {} if seconds is None else {"t": seconds}
         timeout = _REMOVAL_TIMEOUT + max(known or 0, 0)
-        self._transport.post("/containers/{0}/stop", container_id, query=query, timeout=timeout)
+
+        def ask() -> None:
+            self._transport.post("/containers/{0}/stop", container_id, query=query, timeout=timeout)
+
+        self._journal.change("stop container", [container_id], ask, _done)
 
     def kill_container(self, container_id: str, signal: str) -> None:
         """``POST /containers/ID/kill``: answered when the signal is sent, not when the container has ended."""
-        self._transport.post("/containers/{0}/kill", container_id, query={"signal": signal})
+
+        def ask() -> None:
+            self._transport.post("/containers/{0}/kill", container_id, query={"signal": signal})
+
+        self._journal.change(f"send {signal} to container", [container_id], ask, _done)
 
     def commit_container(self, container_id: str, repository: str, tag: str) -> str:
         """``POST /commit``: the ID of the image. The Engine pauses the container, and answers when the layer is written."""
         query = {"container": container_id, "repo": repository, "tag": tag}
-        return wire.parse_committed(self._transport.post("/commit", query=query, timeout=_COMMIT_TIMEOUT))
+
+        def ask() -> str:
+            return wire.parse_committed(self._transport.post("/commit", query=query, timeout=_COMMIT_TIMEOUT))
+
+        return self._journal.change(f"commit to {repository}:{tag} container", [container_id], ask, str)
 
     def remove_container(self, container_id: str, force: bool, volumes: bool) -> None:
         """``DELETE /containers/ID``."""
         query = {"force": int(force), "v": int(volumes)}
-        self._transport.delete("/containers/{0}", container_id, query=query, timeout=_REMOVAL_TIMEOUT)
+
+        def ask() -> None:
+            self._transport.delete("/containers/{0}", container_id, query=query, timeout=_REMOVAL_TIMEOUT)
+
+        self._journal.change("remove container", [container_id], ask, _done)
 
     def prune_build_cache(self, ids: Sequence[str], all_records: bool) -> wire.PrunedCache:
         """``POST /build/prune`` of exactly these records; ``all_records`` reaches internal, frontend and shared ones too.
@@ -230,7 +255,11 @@ class Engine:
             return wire.PrunedCache()
         pattern = f"^({'|'.join(map(re.escape, ids))})$"
         query = {"all": int(all_records), "filters": json.dumps({"id": [pattern]})}
-        return wire.parse_pruned_cache(self._transport.post("/build/prune", query=query, timeout=_REMOVAL_TIMEOUT))
+
+        def ask() -> wire.PrunedCache:
+            return wire.parse_pruned_cache(self._transport.post("/build/prune", query=query, timeout=_REMOVAL_TIMEOUT))
+
+        return self._journal.change("remove build cache", ids, ask, _pruned)
 
     # How
 
@@ -358,6 +387,18 @@ class Engine:
             if exc.status == 404:
                 return None
             raise
+
+
+def _done(_answer: None) -> str:
+    return "done"
+
+
+def _removed(answer: wire.Removed) -> str:
+    return f"untagged {', '.join(answer.untagged) or 'nothing'}; deleted {', '.join(answer.deleted) or 'nothing'}"
+
+
+def _pruned(answer: wire.PrunedCache) -> str:
+    return f"deleted {', '.join(answer.deleted) or 'nothing'}"
 
 
 def _identity(transport: Transport) -> wire.Identity:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import finish
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import finish, passwords_in
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 
@@ -60,3 +60,22 @@ def test_finish(result, warned, left) -> None:
     with pytest.raises(Ended):
         finish(module, Report(result, ["the disk is full"]))
     assert (module.warned, module.left) == (warned, left)
+
+
+URLS = [
+    # URL, its passwords
+    ("tcp://user:secret@127.0.0.1:2376", ["secret"]),
+    ("tcp://user:sec@ret@127.0.0.1:2376", ["sec@ret"]),
+    ("tcp://:secret@127.0.0.1:2376", ["secret"]),
+    ("user:secret@web-3", ["secret"]),
+    ("ssh://user:sec:ret@web-3:22", ["sec:ret"]),
+    ("ssh://user@web-3:22", []),
+    ("tcp://127.0.0.1:2376", []),
+    ("unix:///var/run/docker.sock", []),
+    ("", []),
+]
+
+
+@pytest.mark.parametrize(("url", "passwords"), URLS)
+def test_passwords_are_found_wherever_a_url_can_have_one(url, passwords) -> None:
+    assert passwords_in(url) == passwords
