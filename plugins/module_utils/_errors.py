@@ -17,6 +17,14 @@ class InvalidRequest(ImageWardenError):
     """An option that cannot be understood. Raised before any removal; the message quotes the input."""
 
 
+class SdkMissing(ImageWardenError):
+    """The Docker SDK for Python is not installed on the managed host. ``trace`` is the traceback of its import."""
+
+    def __init__(self, message: str, trace: str | None = None) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
 class EngineUnavailable(ImageWardenError):
     """The Engine cannot be reached, or speaks no API version that both sides know."""
 

@@ -14,13 +14,8 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import (
-    SDK_IMPORT_ERROR,
-    SDK_PACKAGE,
-    SdkMissing,
-    connect,
-)
-from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError, SdkMissing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +23,9 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+
+#: The name of the distributions' package, and of the one on Python's index.
+_SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
 
 
 @contextlib.contextmanager
@@ -39,8 +37,8 @@ def clear_failures(module: AnsibleModule, **result: t.Any) -> Iterator[None]:
         yield
     except SdkMissing as exc:
         # What to install comes first: what Ansible says of a missing library is long, and names no package.
-        msg = f"{exc}: install {SDK_PACKAGE}, on the managed host. {missing_required_lib('docker')}"
-        module.fail_json(msg=msg, exception=SDK_IMPORT_ERROR, **result)
+        msg = f"{exc}: install {_SDK_PACKAGE}, on the managed host. {missing_required_lib('docker')}"
+        module.fail_json(msg=msg, exception=exc.trace, **result)
     except ImageWardenError as exc:
         module.fail_json(msg=str(exc), **result)
 

@@ -19,11 +19,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine import sdk, transport
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.sdk import SdkSession
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection
 
 EXPECTED_MESSAGE = os.environ.get("IMAGEWARDEN_SDK_EXPECTS")
 
@@ -63,6 +66,17 @@ def docker_host(tmp_path: Path) -> t.Iterator[str]:
         thread.join()
 
 
+@pytest.fixture
+def by_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The socket through the SDK too, as an Engine over SSH: the SDK uses the same adapter for both."""
+
+    def session(connection: Connection) -> SdkSession:
+        sdk.check()
+        return SdkSession(connection)
+
+    monkeypatch.setattr(transport, "_session", session)
+
+
 def parameters(docker_host: str) -> dict[str, t.Any]:
     paths = dict.fromkeys(("ca_path", "client_cert", "client_key", "tls_hostname"))
     flags = dict.fromkeys(("tls", "validate_certs", "use_ssh_client"), False)
@@ -70,14 +84,24 @@ def parameters(docker_host: str) -> dict[str, t.Any]:
 
 
 @pytest.mark.skipif(EXPECTED_MESSAGE is not None, reason="this pair is broken")
+@pytest.mark.usefixtures("by_the_sdk")
 def test_an_sdk_that_works(docker_host: str) -> None:
-    transport = connect(parameters(docker_host))
-    assert transport.get("/version", versioned=False)["Version"] == "20.10.24"
-    transport.use_version("1.41")
-    assert transport.get("/images/json", query={"all": 1}) == ANSWERS["/v1.41/images/json?all=1"]
+    assert_it_answers(docker_host)
+
+
+def test_a_local_socket_works_with_any_sdk(docker_host: str) -> None:
+    assert_it_answers(docker_host)
+
+
+def assert_it_answers(docker_host: str) -> None:
+    connected = transport.connect(parameters(docker_host))
+    assert connected.get("/version", versioned=False)["Version"] == "20.10.24"
+    connected.use_version("1.41")
+    assert connected.get("/images/json", query={"all": 1}) == ANSWERS["/v1.41/images/json?all=1"]
 
 
 @pytest.mark.skipif(EXPECTED_MESSAGE is None, reason="this pair works")
+@pytest.mark.usefixtures("by_the_sdk")
 def test_a_broken_pair_gives_a_clear_message(docker_host: str) -> None:
     with pytest.raises(ImageWardenError, match=re.escape(EXPECTED_MESSAGE or "")):
-        connect(parameters(docker_host)).get("/version", versioned=False)
+        transport.connect(parameters(docker_host)).get("/version", versioned=False)

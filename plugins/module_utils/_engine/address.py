@@ -47,6 +47,11 @@ class Address:
         return self.scheme == "unix"
 
     @property
+    def path(self) -> str:
+        """The socket's path, of a local one."""
+        return self.url.partition("://")[2]
+
+    @property
     def takes_tls(self) -> bool:
         """Whether the options of TLS have a meaning for it."""
         return self.scheme not in _WITHOUT_TLS

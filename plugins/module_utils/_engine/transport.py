@@ -4,65 +4,47 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""The way to an Engine: connection options, and HTTP through the Docker SDK for Python's low-level client.
+"""The way to an Engine: requests in the version of the API that was negotiated, and errors in one clear message.
 
-The SDK gives the sockets, TLS and SSH; requests that it has no call for go through its session. Its own choice of a CLI
-context is never used: the base URL is always explicit.
+Over TCP, TLS and SSH they go through the Docker SDK for Python, over a socket of this machine without it.
 """
 
 from __future__ import annotations
 
+import http.client
+import importlib.util
 import re
-import traceback
+import types
 import typing as t
+import urllib.parse
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.local_socket import LocalSession
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import WORKERS
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
     ImageWardenError,
-    InvalidRequest,
 )
-
-try:
-    import docker
-    import docker.auth
-    import docker.errors
-    import docker.tls
-    import requests
-    import requests.adapters
-    import requests.exceptions
-    import urllib3
-except (ImportError, AttributeError):
-    # An SDK of another time than its companions can fail on a name that these lost.
-    SDK_IMPORT_ERROR: str | None = traceback.format_exc()
-else:
-    SDK_IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Tls
+    import requests
 
-#: The name of the distributions' package, and of the one on Python's index.
-SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
-_OLDEST_SDK = (5, 0, 3)
-#: Any version that every supported Engine answers before the negotiation; the SDK insists on one.
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.local_socket import Response
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.sdk import SdkSession
+
+#: Any version that every supported Engine answers before the negotiation.
 _BEFORE_NEGOTIATION = "1.41"
-#: Connections that are kept open, for as many threads; more would be opened for each request anew.
-_CONNECTIONS = 32
-
-
-class SdkMissing(ImageWardenError):
-    """The Docker SDK for Python is not installed on the managed host."""
 
 
 class Transport:
     """HTTP requests to one Engine. Answers are parsed JSON; refusals raise :class:`EngineError`."""
 
-    def __init__(self, client: t.Any, connection: Connection) -> None:
-        self._client = client
+    def __init__(self, session: LocalSession | SdkSession, connection: Connection) -> None:
+        self._session = session
+        self._version = _BEFORE_NEGOTIATION
         self._timeout = connection.timeout
         self.host = connection.address.url
         self.wanted_version = connection.api_version
@@ -72,7 +54,7 @@ class Transport:
 
     def use_version(self, version: str) -> None:
         """Send all further requests in this API version."""
-        self._client._version = version  # pylint: disable=protected-access
+        self._version = version
 
     def get(
         self,
@@ -123,8 +105,7 @@ class Transport:
         it may hold secrets.
         """
         try:
-            registry, _rest = docker.auth.resolve_repository_name(name)
-            return docker.auth.get_config_header(self._client, registry), ""
+            return _sdk().credentials(name), ""
         except Exception as exc:
             missing = re.search(r"docker-credential-[\w.-]+ not installed or not available in PATH", str(exc))
             return (
@@ -139,7 +120,7 @@ class Transport:
         response = self._send("GET", path, args, query, stream=True, timeout=timeout)
         try:
             yield from response.iter_content(chunk_size=1024 * 1024)
-        except requests.exceptions.RequestException as exc:
+        except (OSError, http.client.HTTPException) as exc:
             raise self._unavailable(exc, timeout or self._timeout) from exc
         finally:
             response.close()
@@ -178,20 +159,18 @@ class Transport:
         body: t.Any = None,
         timeout: float | None = None,
         headers: Mapping[str, str | bytes] | None = None,
-    ) -> requests.Response:
+    ) -> Response | requests.Response:
         limit = timeout or self._timeout
         try:
-            url = self._client._url(path, *args, versioned_api=versioned)  # pylint: disable=protected-access
-            response = self._client.request(
+            target = path.format(*(urllib.parse.quote(arg, safe="/:") for arg in args))
+            response = self._session.send(
                 method,
-                url,
-                params=query,
-                stream=stream,
-                json=body,
-                timeout=(self._timeout, limit),
-                headers=headers,
-                # Said for each request, or REQUESTS_CA_BUNDLE of the environment would take ca_path's place.
-                verify=self._client.verify,
+                f"/v{self._version}{target}" if versioned else target,
+                query,
+                headers,
+                body,
+                (self._timeout, limit),
+                stream,
             )
         except Exception as exc:
             # Beside those of requests and the SDK, a TypeError of an SDK that does not know its urllib3 (docker-py#3113).
@@ -202,7 +181,7 @@ class Transport:
             )
         if response.status_code >= 400:
             raise EngineError(response.status_code, _explanation(response), f"{method} {path.format(*args)}")
-        return t.cast("requests.Response", response)
+        return response
 
     def _unavailable(self, exc: Exception, limit: float) -> EngineUnavailable:
         return EngineUnavailable(_connection_message(self.host, limit, exc, own_limit=limit != self._timeout))
@@ -214,90 +193,47 @@ def connect(params: Mapping[str, t.Any]) -> Transport:
     Raises :class:`InvalidRequest` for options that cannot be, :class:`SdkMissing`, and :class:`EngineUnavailable`.
     """
     connection = Connection.parse(params)
-    _check_sdk()
-    options: dict[str, t.Any] = {"use_ssh_client": True} if connection.use_ssh_client else {}
-    base_url, tls = connection.address.url, connection.tls
-    if tls is not None:
-        options["tls"] = _tls_config(tls)
-        base_url = re.sub(r"^tcp://", "https://", base_url)
+    if not connection.address.is_local or importlib.util.find_spec("docker") is None:
+        _sdk().check()
     try:
-        client = docker.APIClient(
-            base_url=base_url,
-            version=_BEFORE_NEGOTIATION,
-            timeout=connection.timeout,
-            max_pool_size=_CONNECTIONS,
-            **options,
-        )
+        session = _session(connection)
+    except ImageWardenError:
+        raise
     except Exception as exc:
         # Connecting over SSH happens here, and paramiko's errors have no common base with those of the SDK.
         raise EngineUnavailable(_connection_message(connection.address.url, connection.timeout, exc)) from exc
-    if tls is not None and tls.hostname:
-        client.mount("https://", _NamedHostAdapter(tls.hostname))
-    return Transport(client, connection)
+    return Transport(session, connection)
 
 
-def _check_sdk() -> None:
-    if SDK_IMPORT_ERROR is not None:
-        raise SdkMissing(f"the Docker SDK for Python is missing ({_last_line(SDK_IMPORT_ERROR)})")
-    digits = [re.match(r"[0-9]*", part) for part in docker.__version__.split(".")[:3]]
-    version = tuple(int(match.group() or 0) for match in digits if match)
-    if version < _OLDEST_SDK:
-        raise SdkMissing(f"the Docker SDK for Python is {docker.__version__}, and 5.0.3 or newer is needed")
+def _session(connection: Connection) -> LocalSession | SdkSession:
+    if connection.address.is_local:
+        return LocalSession(connection.address.path)
+    return t.cast("SdkSession", _sdk().SdkSession(connection))
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[-1]
+def _sdk() -> types.ModuleType:
+    """The SDK's file, which takes longer to import than most tasks take: a local socket needs it for credentials only."""
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine import sdk
+
+    return sdk
 
 
-def _tls_config(tls: Tls) -> docker.tls.TLSConfig:
-    options: dict[str, t.Any] = {"verify": tls.verify}
-    if tls.client_cert:
-        options["client_cert"] = tls.client_cert
-    if tls.ca_path:
-        options["ca_cert"] = tls.ca_path
-    try:
-        return docker.tls.TLSConfig(**options)
-    except docker.errors.TLSParameterError as exc:
-        raise InvalidRequest(f"the TLS options cannot be used: {exc}") from exc
-
-
-if SDK_IMPORT_ERROR is None:
-
-    class _NamedHostAdapter(requests.adapters.HTTPAdapter):
-        """Expects another name in the Engine's certificate than that of the URL. The SDK dropped this with 7.0.0."""
-
-        def __init__(self, hostname: str) -> None:
-            self.hostname = hostname
-            super().__init__(pool_maxsize=_CONNECTIONS)
-
-        def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-            return super().init_poolmanager(*args, assert_hostname=self.hostname, **kwargs)
-
-
-def _explanation(response: requests.Response) -> str:
+def _explanation(response: Response | requests.Response) -> str:
     try:
         return str(response.json()["message"]).strip()
     except (ValueError, KeyError, TypeError):
         return _excerpt(response)
 
 
-def _excerpt(response: requests.Response) -> str:
+def _excerpt(response: Response | requests.Response) -> str:
     return response.text.strip()[:200] or response.reason
 
 
 def _connection_message(host: str, seconds: float, exc: Exception, own_limit: bool = False) -> str:
     """What went wrong on the way to the Engine, with the remedy."""
     text, cause = str(exc), _innermost(exc)
-    if "unexpected keyword argument 'chunked'" in text:
-        return (
-            f"the Docker SDK for Python {docker.__version__} does not work with urllib3 {vars(urllib3)['__version__']}:"
-            " install docker 7.1.0 or newer, or a urllib3 older than 2, on the managed host"
-        )
-    if "Not supported URL scheme http+docker" in text or ("http+docker" in text and "scheme" in text):
-        return (
-            f"the Docker SDK for Python {docker.__version__} does not work with requests {requests.__version__}:"
-            " install docker 7.1.0 or newer, or a requests older than 2.32, on the managed host"
-        )
+    if "unexpected keyword argument 'chunked'" in text or ("http+docker" in text and "scheme" in text):
+        return str(_sdk().broken_pair("chunked" in text))
     if "Permission denied" in text or isinstance(exc, PermissionError):
         return (
             f"no permission to connect to {host}: run the task with become: true,"
