@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
             try:
                 directory = ReportDirectory.create(asked["report_dir"])
                 directory.write_fleet(report)
-                lines.append(f"report: {directory.path}/report.json")
+                lines += [f"report: {directory.path}/report.json", f"page: {directory.path}/report.html"]
             except ImageWardenError as exc:
                 failure = str(exc)
                 lines.append(failure)

@@ -16,8 +16,8 @@ author:
   - imagewarden contributors (@imagewarden)
 description:
   - The last task of the playbooks C(cleanup) and C(audit). It runs on the controller.
-  - It combines the facts C(image_cleanup_summary) of all hosts of the play, writes C(report.json), C(report.md) and
-    C(report.csv), and prints a table.
+  - It combines the facts C(image_cleanup_summary) of all hosts of the play, writes C(report.json), C(report.html),
+    C(report.md) and C(report.csv), and prints a table.
 options:
   mode:
     description: What the play was for.

@@ -23,6 +23,7 @@ _PACKAGES = {
     "ssh-keygen": ("openssh-client",),
     "openssl": ("openssl",),
     "busybox": ("busybox-static",),
+    "chromium": ("chromium",),
 }
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 _APT_INSTALL = Path(__file__).parents[1] / "tools" / "apt-install"

@@ -17,12 +17,21 @@ import tempfile
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import comma_separated, markdown
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import Parts, web_page
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FLEET_FILES = ("report.json", "report.md", "report.csv")
+_FLEET_FILES = ("report.json", "report.md", "report.csv", "report.html")
+
+#: What the page is made of: a collection has its files for the controller with its playbooks.
+_PAGE = os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "playbooks", "files", "report")
+#: In the order in which they need each other.
+_LIBRARIES = (
+    *("d3-array", "d3-color", "d3-format", "d3-interpolate", "d3-time", "d3-time-format"),
+    *("d3-scale", "d3-selection", "d3-axis"),
+)
 
 
 def utc_now() -> str:
@@ -60,7 +69,8 @@ class ReportDirectory:
 
     def write_fleet(self, report: Mapping[str, t.Any]) -> None:
         """``report.json``, and the same for people."""
-        for name, text in zip(_FLEET_FILES, (_json(report), markdown(report), comma_separated(report))):
+        texts = (_json(report), markdown(report), comma_separated(report), web_page(report, read_parts()))
+        for name, text in zip(_FLEET_FILES, texts):
             self._write(name, text)
 
     def _write(self, name: str, text: str) -> None:
@@ -78,6 +88,19 @@ class ReportDirectory:
                 raise
         except OSError as exc:
             raise InvalidRequest(f"image_cleanup_report_dir: cannot write {path}: {exc.strerror or exc}") from exc
+
+
+def read_parts() -> Parts:
+    """The style and the script of the page. The licence of the libraries is a comment before them."""
+    vendor = os.path.join(_PAGE, "vendor")
+    libraries = [_read(vendor, f"{name}.min.js") for name in _LIBRARIES]
+    licence = "/*\n{}*/\n".format(_read(vendor, "LICENSE"))
+    return Parts(_read(_PAGE, "page.css"), "".join([licence, *libraries, _read(_PAGE, "page.js")]))
+
+
+def _read(*path: str) -> str:
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
 
 
 def _json(report: Mapping[str, t.Any]) -> str:

@@ -63,7 +63,7 @@ def test_the_status_of_a_host(fact, is_in_play, status, printed, tmp_path) -> No
     hosts = json.loads((tmp_path / "report.json").read_text())["hosts"]
     assert [(host["host"], host["status"]) for host in hosts] == [("a", "changed"), ("b", status)]
     assert "run" not in hosts[0]
-    assert printed[-1] == f"report: {tmp_path}/report.json"
+    assert printed[-2:] == [f"report: {tmp_path}/report.json", f"page: {tmp_path}/report.html"]
 
 
 def test_too_many_hosts_of_a_batch_failed(printed) -> None:

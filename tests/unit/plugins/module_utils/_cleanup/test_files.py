@@ -36,7 +36,7 @@ def test_the_reports_of_a_fleet_and_of_a_host(tmp_path) -> None:
     directory = ReportDirectory.create(str(tmp_path))
     directory.write_host("team/web-1", {"host": "team/web-1"})
     directory.write_fleet(REPORT)
-    assert names(tmp_path) == ["report.csv", "report.json", "report.md", "team_web-1.json"]
+    assert names(tmp_path) == ["report.csv", "report.html", "report.json", "report.md", "team_web-1.json"]
     assert json.loads((tmp_path / "report.json").read_text()) == REPORT
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
 
