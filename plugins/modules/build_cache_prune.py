@@ -155,8 +155,9 @@ options:
       all: Every record, with the reason why it stays.
     default: changes
 notes:
-  - Builds that run at the same time keep what they use. If builds run all the time, use O(keep.younger_than), so that no record is
-    removed that a build is about to use.
+  - While builds are running, every record that was used in the last 10 minutes stays, because the Engine does not hold what a build
+    needs next. Builds are recognized by the records that they use. Where there is a sign of one, the task takes up to two seconds
+    longer. Right before each removal it looks once more.
 seealso:
   - module: imagewarden.docker.image_prune_policy
   - module: imagewarden.docker.image_usage_info

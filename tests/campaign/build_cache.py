@@ -109,9 +109,9 @@ def _run_case(found: Situation, session: int, number: int, history: list[str]) -
     actual = run_module(MODULE, arguments)
     after = build_cache.listed(client)
     differences += [
-        f"{key}: predicted {predicted.get(key)!r}, got {actual.get(key)!r}"
-        for key in PROMISED
-        if predicted.get(key) != actual.get(key)
+        f"{key}: predicted {_without(shown, other)!r}, got {_without(other, shown)!r}"
+        for key, shown, other in ((key, predicted.get(key), actual.get(key)) for key in PROMISED)
+        if shown != other
     ]
     differences += _compare_with_truth(actual, before, after)
     again = run_module(MODULE, arguments)
@@ -126,6 +126,12 @@ def _run_case(found: Situation, session: int, number: int, history: list[str]) -
     history.append(f"prune {policy}")
     lines = "\n".join(_line(record) for record in before.values())
     return Case(engine.name, session, number, policy, tuple(differences), tuple(marks), tuple(history), lines)
+
+
+def _without(found: t.Any, other: t.Any) -> t.Any:
+    """Of a list, what is not in the other one, if that says what differs."""
+    rows = [row for row in found if row not in other] if isinstance(found, list) and isinstance(other, list) else []
+    return rows or found
 
 
 def _compare_with_truth(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import RECENT, shows_build
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import SKIPPED, Verdict, own_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import EngineLost, Patience
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
@@ -76,6 +77,7 @@ class _Run:
         self._patience = patience
         self._confirmed: set[str] = set()
         self._unclear: set[str] = set()
+        self._spared: dict[str, str] = {}
         self._space = 0
 
     def outcome(self) -> Outcome:
@@ -99,9 +101,11 @@ class _Run:
     def _remove(self, removals: Sequence[Removal]) -> str:
         """Send the batches; what went wrong with the first that got no clear answer, which ends this."""
         for batch in _batches(removals):
-            ids = [removal.record.id for removal in batch]
+            ids: list[str] = []
             try:
-                answer = self._engine.prune_build_cache(ids, any(removal.needs_all for removal in batch))
+                going = self._still_free(batch, self._engine.build_cache())
+                ids = [removal.record.id for removal in going]
+                answer = self._engine.prune_build_cache(ids, any(removal.needs_all for removal in going))
             except (EngineError, EngineUnavailable) as exc:
                 self._unclear.update(ids)
                 return str(exc)
@@ -109,12 +113,26 @@ class _Run:
             self._space += answer.space
         return ""
 
+    def _still_free(self, batch: Sequence[Removal], records: Sequence[CacheRecord]) -> list[Removal]:
+        """Those of a batch that no build has come to need since planning, by a look right before their removal."""
+        planned = {record.id: record.last_used for record in self._plan.cache.records}
+        used = {record.id for record in records if record.in_use or record.last_used != planned.get(record.id)}
+        spared = dict.fromkeys(used, "a build came to use it after planning")
+        if shows_build(self._plan.cache.records, records):
+            began = f"a build started after planning, and it was used in the last {RECENT // 60} minutes"
+            spared = {**dict.fromkeys(self._plan.recent, began), **spared}
+        self._spared.update(
+            {removal.record.id: spared[removal.record.id] for removal in batch if removal.record.id in spared}
+        )
+        return [removal for removal in batch if removal.record.id not in self._spared]
+
     def _seen_outcome(self, listed: Mapping[str, CacheRecord], failure: str, trouble: str) -> Outcome:
         deleted, skipped = [], {}
         for removal in self._plan.removals:
             record_id = removal.record.id
             if record_id in listed:
-                reason = trouble if failure else _why_it_stays(listed[record_id], listed)
+                why = self._spared.get(record_id) or _why_it_stays(listed[record_id], listed)
+                reason = trouble if failure else why
                 skipped[record_id] = Verdict(SKIPPED, removal.rule, reason)
             elif record_id in self._confirmed or record_id in self._unclear:
                 deleted.append(record_id)

@@ -12,6 +12,7 @@ import dataclasses
 import heapq
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import RECENT, is_recent
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import (
     CREATED,
     FRONTEND,
@@ -48,6 +49,7 @@ class Rule(t.NamedTuple):
 
 ALL, UNUSED = Rule("remove.all"), Rule("remove.unused")
 IN_USE, HAS_CHILD, TARGET, NOTHING = Rule("in use"), Rule("child"), Rule("target"), Rule("none")
+BUILDS = Rule("builds running")
 
 
 class Verdict(t.NamedTuple):
@@ -71,10 +73,11 @@ class Removal(t.NamedTuple):
 
 
 class Cache(t.NamedTuple):
-    """What a plan is made from: the records, and the file system if a target asks for it."""
+    """What a plan is made from: the records, the file system if a target asks for it, and whether builds are running."""
 
     records: tuple[CacheRecord, ...] = ()
     file_system: FileSystem | None = None
+    has_builds: bool = False
 
     @property
     def size(self) -> int:
@@ -113,7 +116,10 @@ class Breach(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The removals in their order, children before their parents, and a verdict for every record."""
+    """The removals in their order, children before their parents, and a verdict for every record.
+
+    ``recent`` are the IDs of those removals that have to stay when a build starts after planning.
+    """
 
     cache: Cache
     request: Request
@@ -121,11 +127,12 @@ class Plan:
     verdicts: t.Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
     goal: Goal | None = None
     breach: Breach | None = None
+    recent: frozenset[str] = frozenset()
 
 
 def plan_prune(cache: Cache, request: Request, now: float) -> Plan:
     """The plan of a task."""
-    verdicts = _kept(cache.records, request, now)
+    verdicts = _kept(cache, request, now)
     selected = _selected(cache.records, request, verdicts)
     if request.target is not None:
         shared = {key: _FREES_NOTHING for key, removal in selected.items() if removal.record.shared}
@@ -141,7 +148,8 @@ def plan_prune(cache: Cache, request: Request, now: float) -> Plan:
     verdicts.update({record.id: _NOT_SELECTED for record in cache.records if record.id not in verdicts})
     breach = breach_of(len(removals), len(cache.records), request.guard)
     if breach is None:
-        return Plan(cache, request, removals, verdicts, goal)
+        recent = frozenset(removal.record.id for removal in removals if is_recent(removal.record, now))
+        return Plan(cache, request, removals, verdicts, goal, recent=recent)
     refused = {key: _refused(verdict, breach) for key, verdict in verdicts.items()}
     return Plan(cache, request, (), refused, goal, breach)
 
@@ -205,9 +213,12 @@ def keeper_of(record: CacheRecord, keep: Keep, now: float) -> Verdict | None:
     return None
 
 
-def _kept(records: Sequence[CacheRecord], request: Request, now: float) -> dict[str, Verdict]:
-    judged = ((record.id, keeper_of(record, request.keep, now)) for record in records)
-    return {record_id: verdict for record_id, verdict in judged if verdict is not None}
+def _kept(cache: Cache, request: Request, now: float) -> dict[str, Verdict]:
+    judged = ((record.id, keeper_of(record, request.keep, now)) for record in cache.records)
+    kept = {record_id: verdict for record_id, verdict in judged if verdict is not None}
+    if not cache.has_builds:
+        return kept
+    return {**{record.id: _SPARED for record in cache.records if is_recent(record, now)}, **kept}
 
 
 # What records mean to each other
@@ -220,7 +231,8 @@ def _without_held(
     by_id = {record.id: record for record in records}
     left = dict(selected)
     held: dict[str, Verdict] = {}
-    pending = [record for record in records if record.id not in selected]
+    # By ID, so that of several children that stay the same one is named however the Engine lists them.
+    pending = sorted((record for record in records if record.id not in selected), key=lambda record: record.id)
     while pending:
         child = pending.pop()
         for parent in child.parents:
@@ -310,6 +322,8 @@ def counted(number: int) -> str:
 
 # Verdicts
 
+#: BuildKit does not hold what a build will need next, and not all that it needs at this moment.
+_SPARED = Verdict(KEPT, BUILDS, f"builds are running, and it was used in the last {RECENT // 60} minutes")
 _NOT_SELECTED = Verdict(KEPT, NOTHING, "nothing selects it")
 _FREES_NOTHING = Verdict(KEPT, TARGET, "an image has its bytes too, so that its removal would free nothing")
 

@@ -11,11 +11,16 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import read_records
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import Cache, plan_prune
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.shares import Layers, still_shared
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system, without_doubt
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 if t.TYPE_CHECKING:
@@ -23,7 +28,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image, Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,21 +58,18 @@ class Stage:
         ``earlier`` are results that a prediction builds on: bytes that are freed before this, and images that no longer
         share layers.
         """
-        freed = sum(result.get("space_reclaimed") or 0 for result in earlier)
-        records = engine.build_cache()
-        gone = _deleted_images(snapshot, earlier)
-        if snapshot is not None and gone and len(gone) == len(snapshot.images):
-            records = tuple(dataclasses.replace(record, shared=False) for record in records)
-        cache = Cache(records, without_doubt(self._file_system(engine))).after(freed)
+        freed = sum(result.get("space_expected", result.get("space_reclaimed")) or 0 for result in earlier)
+        records, has_builds = read_records(engine.build_cache, now)
+        records, unclear = _as_left(engine, snapshot, records, earlier)
+        cache = Cache(records, without_doubt(self._file_system(engine)), has_builds).after(freed)
         outcome = carry_out(plan_prune(cache, self.request, now), engine, check_mode)
         if outcome.left is not None and not check_mode:
             outcome = outcome._replace(left=outcome.left._replace(file_system=self._file_system(engine)))
         result = report(outcome, engine.facts, now, self.details)
         texts = warnings(outcome, result)
-        shared = sum(record.shared for record in records)
-        if gone and shared and self.request.remove.unused:
+        if unclear and (self.request.remove.unused or self.request.target is not None):
             texts.append(
-                f"the Engine does not report which images share {shared} of the build cache records: a real run may remove"
+                f"the Engine does not report which images share {unclear} of the build cache records: a real run may remove"
                 " those of the images that are removed before"
             )
         return Report(result, texts)
@@ -78,7 +81,44 @@ class Stage:
         return read_file_system(self.docker_host, engine.facts, target.disk_path)
 
 
-def _deleted_images(snapshot: Snapshot | None, earlier: Sequence[Mapping[str, t.Any]]) -> frozenset[str]:
-    """The images that earlier stages of a chain would have deleted."""
-    deleted = frozenset(image_id for result in earlier for image_id in result.get("deleted") or ())
-    return frozenset(image.id for image in snapshot.images if image.id in deleted) if snapshot is not None else deleted
+def _as_left(
+    engine: Engine,
+    snapshot: Snapshot | None,
+    records: tuple[CacheRecord, ...],
+    earlier: Sequence[Mapping[str, t.Any]],
+) -> tuple[tuple[CacheRecord, ...], int]:
+    """The records as they would be after the earlier stages, and of how many it is not clear whether an image would share them.
+
+    Only where some images would be deleted, and others stay, their layers are read: two requests an image.
+    """
+    shared = sum(record.shared for record in records)
+    deleted = {image_id for result in earlier for image_id in result.get("deleted") or ()}
+    if snapshot is None or not shared or not deleted & {image.id for image in snapshot.images}:
+        return records, 0
+    after = after_results(snapshot, earlier).images
+    known = {image.id for image in snapshot.images}
+    # An image that a container would be committed to has all layers of its parent.
+    left = {image.id if image.id in known else image.parent for image in after}
+    layers = several(lambda image: _layers_of(engine, image), snapshot.images if left else ())
+    if any(found is None for found in layers):
+        return records, shared
+    verdicts = still_shared(
+        records, [found for found in layers if found is not None], left, engine.facts.store == CONTAINERD
+    )
+    as_left = tuple(
+        dataclasses.replace(record, shared=False) if not left or verdicts.get(record.id) is False else record
+        for record in records
+    )
+    return as_left, sum(verdict is None for verdict in verdicts.values()) if left else 0
+
+
+def _layers_of(engine: Engine, image: Image) -> Layers | None:
+    """What records can share of an image; ``None`` when the Engine does not show it."""
+    try:
+        inspected, steps = engine.inspect_image(image.id), engine.image_history(image.id)
+    except EngineError:
+        return None
+    if inspected is None or steps is None:
+        return None
+    content = None if image.unpacked is None else max(image.size - image.unpacked, 0)
+    return Layers(image.id, inspected.layers, steps, content)

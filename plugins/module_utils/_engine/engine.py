@@ -119,8 +119,8 @@ class Engine:
         """The same of a container, such as one that lost its read-write layer."""
         return _unless_broken(self.inspect_container, container_id)
 
-    def image_history(self, name: str) -> tuple[int, ...] | None:
-        """``GET /images/NAME/history``: sizes from the base to the top, or ``None`` when it is not there."""
+    def image_history(self, name: str) -> tuple[wire.ImageStep, ...] | None:
+        """``GET /images/NAME/history``: its steps from the base to the top, or ``None`` when it is not there."""
         raw = self._get_or_none("/images/{0}/history", name)
         return None if raw is None else wire.parse_history(raw)
 
@@ -364,10 +364,10 @@ class Engine:
     def _with_layers(self, image: Image) -> Image | None:
         """With its layers where the Engine shows them; ``None`` when the image was removed in the meantime."""
         try:
-            inspected, sizes = self.inspect_image(image.id), self.image_history(image.id)
+            inspected, steps = self.inspect_image(image.id), self.image_history(image.id)
         except EngineError:
             return image
-        return None if inspected is None or sizes is None else wire.with_layers(image, inspected, sizes)
+        return None if inspected is None or steps is None else wire.with_layers(image, inspected, steps)
 
     def _with_dated_mounts(self, container: Container) -> Container:
         if not container.mounted_images:

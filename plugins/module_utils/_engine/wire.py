@@ -26,7 +26,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 #: An Engine uses the containerd store if and only if its ``DriverStatus`` says so (``daemon/info.go``).
 _CONTAINERD_STATUS = ("driver-type", "io.containerd.snapshotter.v1")
@@ -61,6 +61,13 @@ class InspectedImage:
     tagged: float | None = None
     layers: tuple[str, ...] = ()
     layer_directories: tuple[str, ...] = ()
+
+
+class ImageStep(t.NamedTuple):
+    """One entry of an image's history: the bytes that it added, and when, in Unix seconds."""
+
+    size: int = 0
+    created: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -420,9 +427,10 @@ def parse_inspected_image(raw: t.Any, store: str) -> InspectedImage:
     )
 
 
-def parse_history(raw: t.Any) -> tuple[int, ...]:
-    """Read ``GET /images/NAME/history``: the sizes of its entries, from the base to the top."""
-    return tuple(_bytes(entry, "Size") or 0 for entry in reversed(_entries(raw, "the history")))
+def parse_history(raw: t.Any) -> tuple[ImageStep, ...]:
+    """Read ``GET /images/NAME/history``, from the base to the top."""
+    entries = reversed(_entries(raw, "the history"))
+    return tuple(ImageStep(_bytes(entry, "Size") or 0, _number(entry, "Created")) for entry in entries)
 
 
 def _lower_directories(data: dict[str, t.Any]) -> tuple[str, ...]:
@@ -430,8 +438,9 @@ def _lower_directories(data: dict[str, t.Any]) -> tuple[str, ...]:
     return tuple(reversed([directory for directory in _string(data, "LowerDir").split(":") if directory]))
 
 
-def with_layers(image: Image, inspected: InspectedImage, sizes: Sequence[int]) -> Image:
+def with_layers(image: Image, inspected: InspectedImage, steps: Iterable[ImageStep]) -> Image:
     """The image with what only its inspection and its history show."""
+    sizes = [step.size for step in steps]
     return dataclasses.replace(
         image,
         layers=inspected.layers,

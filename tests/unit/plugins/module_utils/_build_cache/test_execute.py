@@ -17,9 +17,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 
 SERVER_ERROR = EngineError(500, "something broke")
 LOST = EngineUnavailable("the connection was closed")
-BASE = CacheRecord("base", size=100, type="regular")
-COPY = CacheRecord("copy", size=20, type="regular", parents=("base",))
-SHARED = CacheRecord("shared", size=1000, type="regular", shared=True)
+#: Long before the plans of these tests, which are made at 0.
+OLD = -10_000.0
+BASE = CacheRecord("base", size=100, type="regular", created=OLD)
+COPY = CacheRecord("copy", size=20, type="regular", parents=("base",), created=OLD)
+SHARED = CacheRecord("shared", size=1000, type="regular", shared=True, created=OLD)
 
 
 class FakeEngine:
@@ -32,8 +34,9 @@ class FakeEngine:
         self.calls = []
 
     def build_cache(self):
-        if self.listings:
-            raise self.listings.pop(0)
+        trouble = self.listings.pop(0) if self.listings else None
+        if trouble is not None:
+            raise trouble
         return tuple(self.records.values())
 
     def prune_build_cache(self, ids, all_records):
@@ -132,6 +135,49 @@ def test_what_changed_after_planning_is_skipped_with_the_reason(change, reasons)
     assert (outcome.space, outcome.is_exact, outcome.failure) == (20, True, "")
 
 
+BUILDS = [
+    # situation, the record that is recent, what a build does after planning, reasons by ID
+    (
+        "a build uses an old record again",
+        None,
+        lambda engine: engine.change("copy", last_used=1.0),
+        {"copy": "a build came to use it after planning", "base": "its child copy came up after planning, or stays"},
+    ),
+    (
+        "a build begins with something else, and may need a recent record next",
+        "copy",
+        lambda engine: engine.records.update(new=CacheRecord("new", created=1.0, last_used=1.0)),
+        {
+            "copy": "a build started after planning, and it was used in the last 10 minutes",
+            "base": "its child copy came up after planning, or stays",
+        },
+    ),
+    (
+        "a build begins, and may need nothing of this",
+        None,
+        lambda engine: engine.records.update(new=CacheRecord("new", created=1.0, last_used=1.0)),
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(("recent", "change", "reasons"), [row[1:] for row in BUILDS], ids=[row[0] for row in BUILDS])
+def test_what_a_build_needs_that_starts_after_planning_is_not_even_asked_to_go(recent, change, reasons):
+    records = [dataclasses.replace(found, last_used=-5.0 if found.id == recent else OLD) for found in (BASE, COPY)]
+    engine = FakeEngine(*records)
+    made = plan(*records)
+    change(engine)
+    assert told(run(made, engine))[1] == reasons
+    assert not {record_id for ids, _all in engine.calls for record_id in ids} & {"copy"} & reasons.keys()
+
+
+def test_a_listing_that_fails_before_a_removal_is_asked_for_again():
+    engine = FakeEngine(BASE, COPY)
+    engine.listings = [SERVER_ERROR]
+    outcome = run(plan(BASE, COPY), engine)
+    assert (told(outcome), outcome.failure, len(engine.calls)) == ((["copy", "base"], {}), "", 1)
+
+
 UNCLEAR = [
     # situation, what happens to the requests
     ("an error before anything is done, once", [(SERVER_ERROR, None)]),
@@ -165,7 +211,7 @@ def test_an_error_that_stays_fails_the_task_and_says_what_was_done(monkeypatch):
 def test_an_engine_that_is_lost_fails_the_task_and_says_what_it_confirmed(monkeypatch):
     monkeypatch.setattr(execute, "BATCH", 1)
     engine = FakeEngine(BASE, COPY, instead=[(None, None), (LOST, None)])
-    engine.listings = [LOST] * 1000
+    engine.listings = [None, None, *[LOST] * 1000]
     outcome = run(plan(BASE, COPY), engine)
     assert told(outcome) == (["copy"], {"base": "whether it was removed is not known: the connection was closed"})
     assert outcome.failure == "the Engine was lost: the connection was closed"
@@ -174,7 +220,7 @@ def test_an_engine_that_is_lost_fails_the_task_and_says_what_it_confirmed(monkey
 
 def test_an_engine_that_does_not_list_what_is_left_fails_the_task():
     engine = FakeEngine(BASE)
-    engine.listings = [SERVER_ERROR] * 3
+    engine.listings = [None, *[SERVER_ERROR] * 3]
     outcome = run(plan(BASE), engine)
     assert told(outcome) == (["base"], {})
     assert outcome.failure == "the Engine was lost: the Engine answered 500: something broke"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,6 +220,15 @@ def test_bytes_that_were_freed_before_count_for_the_disk():
     assert cache.without({"run"}).file_system.percent == 80
 
 
+def test_while_builds_run_what_was_used_in_the_last_minutes_stays():
+    records = (record("old", hours=1), record("recent", hours=0.1), record("kept", type="frontend", hours=0.1))
+    cache = Cache(records, has_builds=True)
+    made = plan_prune(cache, Request.parse({"remove": {"all": True}, "keep": {"types": ["frontend"]}}), NOW)
+    assert going(made) == ["old"]
+    assert reasons(made)["recent"] == "builds running: builds are running, and it was used in the last 10 minutes"
+    assert reasons(made)["kept"].startswith("keep.types")
+
+
 # Laws
 
 RULES = {
@@ -260,5 +271,21 @@ def test_laws(records, options):
         assert children[removal.record.id] <= set(order[:position])
         assert not removal.record.in_use
         assert selector_of(removal.record, made.request.remove) == removal.rule
+    # The order in which the Engine lists them means nothing, not even for the reasons.
+    again = plan(records[::-1], **options)
+    assert (again.removals, again.verdicts) == (made.removals, made.verdicts)
     # Applied, the plan is empty.
     assert not plan_prune(made.cache.without(set(order)), made.request, NOW).removals
+
+
+@pytest.mark.parametrize("options", [{}, {"target": {"total_size": "100kB"}}, {"keep": {"younger_than": "50h"}}])
+def test_five_thousand_records_are_planned_in_under_a_second(options):
+    # Builds of fifty steps, each on the one before, and some that share a base.
+    records = [
+        record(f"r{number:04}", *([f"r{number - 1:04}"] if number % 50 else ["r0000"] if number else []), hours=number)
+        for number in range(5000)
+    ]
+    began = time.perf_counter()
+    made = plan(records, {"all": True}, **options)
+    assert time.perf_counter() - began < 1
+    assert made.removals

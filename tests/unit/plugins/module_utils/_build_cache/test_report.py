@@ -74,6 +74,21 @@ def test_what_is_deleted_is_told_record_by_record():
     }
 
 
+BUILDS = [
+    # records that were used lately, the warning
+    (0, []),
+    (1, ["builds are running: 1 build cache record stays, because it was used in the last 10 minutes"]),
+    (2, ["builds are running: 2 build cache records stay, because they were used in the last 10 minutes"]),
+]
+
+
+@pytest.mark.parametrize(("recent", "texts"), BUILDS)
+def test_what_stays_for_the_builds_that_run_is_a_warning(recent, texts):
+    records = tuple(CacheRecord(f"r{number}", "regular", last_used=NOW - 60) for number in range(recent))
+    request = Request.parse({"remove": {"all": True}})
+    assert told(predict(plan_prune(Cache((COPY, *records), has_builds=True), request, NOW)))[1] == texts
+
+
 def test_what_stays_is_listed_on_request():
     found = outcome(BASE, COPY, keep={"types": ["regular"]})
     assert told(found)[0]["records"] == []

@@ -463,7 +463,7 @@ def test_the_lines_of_a_removal_are_read():
 
 
 def test_a_history_is_read_from_the_base():
-    assert parse_history([{"Size": 7}, {}, {"Size": 3}]) == (3, 0, 7)
+    assert parse_history([{"Size": 7, "Created": 9}, {}, {"Size": 3}]) == ((3, None), (0, None), (7, 9))
 
 
 UNREADABLE = [
