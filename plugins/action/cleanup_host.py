@@ -47,10 +47,13 @@ class ActionModule(ActionBase):
         directory = None
         try:
             # Before the first stage: what was done must not be lost for a directory.
-            directory = self._directory(variables)
+            directory = self._directory(variables, "image_cleanup_report_dir")
+            snapshots = self._directory(variables, "image_cleanup_snapshot_dir")
             settings = self._settings(variables)
-            chains = [self._chain(engine, settings, variables) for engine in settings.engines]
+            chains = [self._chain(engine, settings, snapshots is not None, variables) for engine in settings.engines]
             summary = host_summary(chains, check_mode)
+            if snapshots is not None:
+                summary = _saved(snapshots, host, summary, chains)
         except (AnsibleError, ImageWardenError) as exc:
             summary = failed_summary(str(exc), check_mode)
         if directory is not None:
@@ -72,9 +75,9 @@ class ActionModule(ActionBase):
         batch = variables["ansible_play_batch"]
         return {"play": self._task._parent._play._uuid, "batch": min(batch, default=""), "hosts": len(batch)}
 
-    def _directory(self, variables: t.Mapping[str, t.Any]) -> ReportDirectory | None:
-        name = plain(self._templar.template(variables.get("image_cleanup_report_dir")))
-        return ReportDirectory.create(str(name)) if name else None
+    def _directory(self, variables: t.Mapping[str, t.Any], option: str) -> ReportDirectory | None:
+        name = plain(self._templar.template(variables.get(option)))
+        return ReportDirectory.create(str(name), option) if name else None
 
     def _settings(self, variables: t.Mapping[str, t.Any]) -> Settings:
         """What the role's variables ask for. Raises :class:`AnsibleError` for a mistake in any of them."""
@@ -91,13 +94,15 @@ class ActionModule(ActionBase):
         return settings
 
     def _chain(
-        self, engine: t.Mapping[str, t.Any], settings: Settings, variables: dict[str, t.Any]
+        self, engine: t.Mapping[str, t.Any], settings: Settings, saves: bool, variables: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """The result of the chain of one Engine; of a host that cannot be reached, what Ansible says of it."""
         run_tags, skip_tags = variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or []
         chosen = chosen_stages(self._task.tags, run_tags, skip_tags)
         stages = {stage: options for stage, options in settings.stages.items() if stage in chosen}
         arguments = {**engine, **stages, "totals": settings.totals, "on_error": settings.on_error}
+        if saves:
+            arguments["snapshot"] = True
         try:
             found = self._execute_module("imagewarden.docker.cleanup_chain", arguments, task_vars=variables)
         except AnsibleConnectionFailure as exc:
@@ -106,6 +111,19 @@ class ActionModule(ActionBase):
             found = {"failed": True, "msg": str(exc)}
         used = (found.get("invocation") or {}).get("module_args") or engine
         return {**found, "docker_host": used.get("docker_host") or used.get("docker_url")}
+
+
+def _saved(
+    directory: ReportDirectory, host: str, summary: dict[str, t.Any], chains: t.Iterable[t.Mapping[str, t.Any]]
+) -> dict[str, t.Any]:
+    """The summary after the snapshots of all Engines were written, or with the reason why one could not be."""
+    try:
+        for number, chain in enumerate(chains, 1):
+            if chain.get("snapshot"):
+                directory.write_snapshot(host, number, chain["snapshot"])
+    except ImageWardenError as exc:
+        return with_failure(summary, str(exc))
+    return summary
 
 
 def _written(directory: ReportDirectory, host: str, summary: dict[str, t.Any], began: str) -> dict[str, t.Any]:

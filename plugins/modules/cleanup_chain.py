@@ -73,6 +73,13 @@ options:
       continue: Run the later stages on what is left, and fail at the end.
       stop: Run no later stage.
     default: continue
+  snapshot:
+    description:
+      - Return in RV(snapshot) what O(policy) finds on the host, after the stages before it. It is read before the policy
+        removes anything.
+      - This costs two requests for each image, and one for each container.
+    type: bool
+    default: false
 notes:
   - Check mode and the real run return the same C(failed), C(changed), RV(stages) and C(diff) on the same state of the Engine, as
     far as the modules of the stages promise it.
@@ -185,6 +192,13 @@ engine:
   returned: always, unless an option was refused
   type: dict
   sample: {version: 28.5.2, api_version: "1.51", store: containerd, driver: overlayfs, host: build-3}
+snapshot:
+  description:
+    - What was read of the host, as the option O(imagewarden.docker.image_prune_policy#module:snapshot) takes it.
+    - C(playbooks/snapshot.schema.json) in the collection describes it. V(null) if the Engine was lost before it was read.
+  returned: with O(snapshot=true)
+  type: dict
+  sample: {schema: imagewarden.docker/snapshot, schema_version: 1, taken: "2026-03-14T09:26:53Z"}
 summary:
   description: One line for a person.
   returned: always, unless an option was refused

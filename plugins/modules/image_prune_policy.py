@@ -301,6 +301,21 @@ options:
         the last use.
     type: path
     default: /var/lib/imagewarden/usage.json
+  snapshot:
+    description:
+      - Plan on a snapshot instead of an Engine, in check mode only. No Engine is connected to, and the SDK is not needed.
+      - The path of a file that the role P(imagewarden.docker.image_cleanup#role) wrote, on the host where this task runs, or
+        RV(imagewarden.docker.image_usage_info#module:snapshot) itself.
+      - The verdicts are those that the host had at that time. Only an Engine can compare images as O(remove.before) and
+        O(remove.since) do, which are an error here. No registry is asked, so that O(keep.unrecoverable=verify) keeps every
+        image that no other rule keeps.
+      - A limit of the file system needs it to be in the snapshot, which is the case if the Engine ran on that host.
+      - A file of another version of the format is refused.
+    type: raw
+  snapshot_time:
+    description:
+      - The time at which to plan on O(snapshot), such as V(2026-12-24). The default is when it was saved.
+    type: str
 notes:
   - Check mode and the real run return the same C(failed), C(changed), RV(untagged), RV(deleted), RV(absent), RV(conflicts) and C(diff)
     on the same state of the Engine, on both image stores.
@@ -411,6 +426,15 @@ EXAMPLES = r"""
       total_size: 20GB
       order: largest
     layers: true
+
+- name: Show what this policy would have removed from a host last night
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    keep:
+      newest: 2
+    snapshot: "{{ usage.snapshot }}"
+  check_mode: true
 
 - name: Remove images created before another one
   imagewarden.docker.image_prune_policy:
@@ -650,6 +674,11 @@ guard:
         - id: sha256:501d3c9ee6b7aa51c4a03f9a3b2a3eac5ec9b1b2aa6d0a5e8a9a3b8a0c1d2e3f
           references: ["redis:7", "redis:alpine"]
           size: 41370624
+snapshot:
+  description: When O(snapshot) was C(taken), and the time that the policy was C(planned_at).
+  returned: with O(snapshot)
+  type: dict
+  sample: {taken: "2026-03-14T09:26:53Z", planned_at: "2026-03-14T09:26:53Z"}
 younger_than:
   description:
     - How O(keep.younger_than) was read, as C(limit), C(time), and C(local_time), which shows whether the time zone is that of
@@ -679,6 +708,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
         stage = Stage.parse(module.params)
+        if stage.saved is not None:
+            finish(module, stage.plan_on(stage.saved, module.check_mode, earlier_results(module)))
         engine = open_engine(module)
         finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 

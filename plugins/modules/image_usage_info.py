@@ -58,6 +58,13 @@ options:
       - Return the records of the build cache in RV(build_cache), too.
     type: bool
     default: false
+  snapshot:
+    description:
+      - Return in RV(snapshot) everything that a policy judges the host by, so that a policy can be tried without the host.
+      - It holds names, labels of images, sizes and times, and neither environments nor labels of containers.
+      - This costs two requests for each image, and one for each container.
+    type: bool
+    default: false
   usage_file:
     description:
       - The usage record that M(imagewarden.docker.image_prune_policy) keeps on the managed host. Uses that it knows of count for
@@ -304,6 +311,13 @@ engine:
   returned: success
   type: dict
   sample: {version: 28.5.2, api_version: "1.51", store: graphdriver, driver: overlay2, host: build-1}
+snapshot:
+  description:
+    - What was read of the host, as the option O(imagewarden.docker.image_prune_policy#module:snapshot) takes it.
+    - C(playbooks/snapshot.schema.json) in the collection describes it.
+  returned: with O(snapshot=true)
+  type: dict
+  sample: {schema: imagewarden.docker/snapshot, schema_version: 1, taken: "2026-03-14T09:26:53Z"}
 summary:
   description: One line for a person.
   returned: success
@@ -318,6 +332,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish, open_engine
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place, save
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import read_if_there
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read import read_moments, read_usage
@@ -337,6 +352,7 @@ OPTIONS = {
     "in_use": {"type": "bool", "default": False},
     "services": {"type": "bool", "default": False},
     "build_cache": {"type": "bool", "default": False},
+    "snapshot": {"type": "bool", "default": False},
     "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
 }
 
@@ -360,6 +376,9 @@ def main() -> None:
             told += [NO_MANAGER] if services is None else []
         if module.params["build_cache"]:
             usage["build_cache"] = records_report(engine.build_cache())
+        if module.params["snapshot"]:
+            place = Place(module.params["docker_host"], module.params["usage_file"])
+            usage["snapshot"] = save(engine, (), place, time.time()).document()
         hints = told + cache_notices(disk_usage)
         finish(module, Report({**usage, "notices": hints, "check_mode": module.check_mode}, told))
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from tests.campaign import build_cache, exactness, faults, image_faults, policies
+from tests.campaign import build_cache, exactness, faults, image_faults, policies, snapshots
 from tests.campaign.harness import Campaign, digests_of
 
 if t.TYPE_CHECKING:
@@ -25,6 +25,7 @@ SEED = 20
 SHORT_RUNS = [
     (exactness.CAMPAIGN, 4),
     (policies.CAMPAIGN, 2),
+    (snapshots.CAMPAIGN, 1),
     (faults.CAMPAIGN, 1),
     (image_faults.CAMPAIGN, 1),
     (build_cache.CAMPAIGN, 1),

@@ -20,6 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     InvalidRequest,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import diff_headers, engine_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place, save
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS as POLICY
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
@@ -29,6 +31,11 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
+
+
+#: The stage before which a snapshot is saved, and the later one.
+_FROM_THE_POLICY_ON = ("policy", "build_cache")
 
 
 def nothing_done() -> dict[str, t.Any]:
@@ -54,6 +61,7 @@ class Chain:
     totals: bool
     layers: bool
     stops_on_error: bool
+    saves: bool = False
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Chain:
@@ -69,18 +77,27 @@ class Chain:
             params["totals"],
             any(getattr(stage, "layers", False) for _name, stage in stages),
             params["on_error"] == "stop",
+            params["snapshot"],
         )
+
+    @property
+    def place(self) -> Place:
+        """Where a policy finds what the Engine does not show: as the chain's own policy says."""
+        policy = dict(self.stages).get("policy")
+        return Place(self.docker_host, POLICY["usage_file"]["default"]) if policy is None else policy.place
 
     def run(self, engine: Engine, now: float, check_mode: bool) -> Report:
         """Plan and carry out each stage on what the earlier ones leave, or would leave in check mode."""
         snapshot = engine.read(layers=self.layers)
         before, told = self._measure(engine, snapshot, now)
-        reports = dict(_Run(self, engine, snapshot, now, check_mode).reports())
+        run = _Run(self, engine, snapshot, now, check_mode)
+        reports = dict(run.reports())
         results = {name: report.result for name, report in reports.items()}
         changed = any(result["changed"] for result in results.values())
         failures = [f"{name}: {result['msg']}" for name, result in results.items() if result.get("failed")]
         after, trouble = (None, None) if check_mode or not changed else self._measure_again(engine, now)
         failures += [f"after: {trouble}"] if trouble else []
+        failures += [f"snapshot: {run.trouble}"] if run.trouble else []
         result = {
             **nothing_done(),
             "changed": changed,
@@ -92,6 +109,8 @@ class Chain:
             "summary": with_skipped(count(results), in_words(count(results))) or "nothing to do",
             "diff": [_headed(name, result, engine.facts.host) for name, result in results.items() if _differs(result)],
         }
+        if self.saves:
+            result["snapshot"] = None if run.saved is None else run.saved.document()
         if failures:
             result.update(failed=True, msg="; ".join(failures))
         return Report(result, told + [text for report in reports.values() for text in report.warnings])
@@ -125,11 +144,16 @@ class _Run:
         self._snapshot: Snapshot | None = snapshot
         self._now = now
         self._check_mode = check_mode
+        #: What a policy finds here, and why that could not be saved.
+        self.saved: SavedSnapshot | None = None
+        self.trouble: str | None = None
 
     def reports(self) -> Iterator[tuple[str, Report]]:
         """The report of each stage, until one ends the chain."""
         earlier: list[dict[str, t.Any]] = []
         for name, stage in self._chain.stages:
+            if name in _FROM_THE_POLICY_ON:
+                self._save(earlier)
             report, is_lost = self._report(stage, earlier)
             yield name, report
             failed = bool(report.result.get("failed"))
@@ -139,6 +163,16 @@ class _Run:
                 earlier.append(report.result)
             elif failed or report.result["changed"]:
                 self._snapshot = None
+        self._save(earlier)
+
+    def _save(self, earlier: list[dict[str, t.Any]]) -> None:
+        """Save what the policy finds, once. That it fails does not keep the stages from running."""
+        if not self._chain.saves or self.saved is not None or self.trouble is not None:
+            return
+        try:
+            self.saved = save(self._engine, earlier, self._chain.place, self._now)
+        except ImageWardenError as exc:
+            self.trouble = str(exc)
 
     def _report(self, stage: t.Any, earlier: list[dict[str, t.Any]]) -> tuple[Report, bool]:
         """What a stage returns, and whether the Engine was lost with it."""

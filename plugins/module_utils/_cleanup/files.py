@@ -41,12 +41,13 @@ def utc_now() -> str:
 
 @dataclasses.dataclass(frozen=True)
 class ReportDirectory:
-    """A directory that reports are written to."""
+    """A directory that reports or snapshots are written to; ``option`` is the variable that names it."""
 
     path: str
+    option: str = "image_cleanup_report_dir"
 
     @classmethod
-    def create(cls, name: str) -> ReportDirectory:
+    def create(cls, name: str, option: str = option) -> ReportDirectory:
         """The directory, a relative one below the working directory, after a file was written to it on trial."""
         path = os.path.abspath(os.path.expanduser(name))
         try:
@@ -54,8 +55,8 @@ class ReportDirectory:
             with tempfile.TemporaryFile(dir=path):
                 pass
         except OSError as exc:
-            raise InvalidRequest(f"image_cleanup_report_dir: cannot write to {path}: {exc.strerror or exc}") from exc
-        return cls(path)
+            raise InvalidRequest(f"{option}: cannot write to {path}: {exc.strerror or exc}") from exc
+        return cls(path, option)
 
     def forget_the_fleet(self) -> None:
         """Remove the report of an earlier run, so that nobody takes it for that of this one."""
@@ -66,6 +67,11 @@ class ReportDirectory:
     def write_host(self, host: str, report: Mapping[str, t.Any]) -> None:
         """``HOST.json``."""
         self._write(f"{host.replace(os.sep, '_')}.json", _json(report))
+
+    def write_snapshot(self, host: str, number: int, snapshot: Mapping[str, t.Any]) -> None:
+        """``HOST.json`` of a host's first Engine, and ``HOST@2.json`` of its second."""
+        suffix = "" if number == 1 else f"@{number}"
+        self._write(f"{host.replace(os.sep, '_')}{suffix}.json", json.dumps(snapshot, separators=(",", ":")) + "\n")
 
     def write_fleet(self, report: Mapping[str, t.Any]) -> None:
         """``report.json``, and the same for people."""
@@ -87,7 +93,7 @@ class ReportDirectory:
                     os.unlink(aside)
                 raise
         except OSError as exc:
-            raise InvalidRequest(f"image_cleanup_report_dir: cannot write {path}: {exc.strerror or exc}") from exc
+            raise InvalidRequest(f"{self.option}: cannot write {path}: {exc.strerror or exc}") from exc
 
 
 def read_parts() -> Parts:

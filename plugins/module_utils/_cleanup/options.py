@@ -27,6 +27,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.stage i
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+#: Options of the modules that mean nothing in a chain, which has its results and its Engine from itself.
+_NOT_IN_A_CHAIN = ("after", "snapshot", "snapshot_time")
+
 #: The stages in the order of the chain: the options of their modules, and what reads these.
 STAGES: dict[str, tuple[dict[str, t.Any], Callable[[Mapping[str, t.Any]], t.Any]]] = {
     "containers": (CONTAINERS, ContainerStage.parse),
@@ -41,6 +44,7 @@ OPTIONS: dict[str, t.Any] = {
     "details": RESULT["details"],
     "layers": RESULT["layers"],
     "on_error": {"type": "str", "choices": ["continue", "stop"], "default": "continue"},
+    "snapshot": {"type": "bool", "default": False},
 }
 
 
@@ -63,7 +67,7 @@ def check(name: str, options: t.Any, common: Mapping[str, t.Any], shown_as: str 
     if not options:
         return Checked()
     spec, parse = STAGES[name]
-    spec = {key: value for key, value in spec.items() if key != "after"}
+    spec = {key: value for key, value in spec.items() if key not in _NOT_IN_A_CHAIN}
     errors = tuple(f"{shown_as}: {error}" for error in _misshapen(spec, options))
     if errors:
         return Checked(errors=errors)

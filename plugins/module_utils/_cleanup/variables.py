@@ -26,7 +26,7 @@ _PRIVATE = "image_cleanup__"
 
 STAGE_VARIABLES = {stage: f"{_PREFIX}{stage}" for stage in STAGES}
 #: Variables of the playbooks, and the fact that the role leaves.
-_OTHERS = ("report_dir", "serial", "max_fail_percentage", "throttle", "summary")
+_OTHERS = ("report_dir", "snapshot_dir", "serial", "max_fail_percentage", "throttle", "summary")
 _ON_ERROR = ("continue", "stop")
 
 #: Tags that Ansible itself knows.

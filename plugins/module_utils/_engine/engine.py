@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import time
@@ -179,18 +180,21 @@ class Engine:
         if self.api < _SHARED_SIZE_API and usage is not None:
             images = wire.with_shared_sizes(images, usage.shared)
         self._journal.know(images, containers)
-        containers = several(self._with_dated_mounts, containers)
-        if layers:
-            images = tuple(image for image in several(self._with_layers, images) if image is not None)
-            present = {image.id for image in images}
-            containers = several(lambda c: c if c.image_id in present else self._with_directories(c), containers)
-        return Snapshot(
+        snapshot = Snapshot(
             engine=self.facts,
             images=images,
-            containers=tuple(containers),
+            containers=tuple(several(self._with_dated_mounts, containers)),
             matched_by_engine=dict(zip(filters, matched)),
             build_cache=wire.build_cache_of(usage),
         )
+        return self.with_layers(snapshot) if layers else snapshot
+
+    def with_layers(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with the layers of its images, without those that were removed in the meantime: two requests an image."""
+        images = tuple(image for image in several(self._with_layers, snapshot.images) if image is not None)
+        present = {image.id for image in images}
+        containers = several(lambda c: c if c.image_id in present else self._with_directories(c), snapshot.containers)
+        return dataclasses.replace(snapshot, images=images, containers=tuple(containers))
 
     # Changing. All but images by name are addressed by their whole ID.
 

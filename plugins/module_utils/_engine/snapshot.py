@@ -107,6 +107,13 @@ class Image:
         return frozenset((self.parent, *self.record_parents.values())) - {""}
 
     @property
+    def unpacked_by_layers(self) -> int | None:
+        """What is unpacked of it as far as its layers show, where they were read: the listing of a child leaves its parent's out."""
+        if self.layer_sizes is None or (self.unpacked is not None and not self.all_parents):
+            return self.unpacked
+        return sum(self.layer_sizes)
+
+    @property
     def tags(self) -> tuple[Reference, ...]:
         """The references that are tags."""
         return tuple(ref for ref in self.references if ref.tag is not None)

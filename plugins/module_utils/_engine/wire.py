@@ -441,13 +441,13 @@ def _lower_directories(data: dict[str, t.Any]) -> tuple[str, ...]:
 def with_layers(image: Image, inspected: InspectedImage, steps: Iterable[ImageStep]) -> Image:
     """The image with what only its inspection and its history show."""
     sizes = [step.size for step in steps]
-    return dataclasses.replace(
+    layered = dataclasses.replace(
         image,
         layers=inspected.layers,
         layer_sizes=tuple(sizes),
         layer_directories=inspected.layer_directories,
-        unpacked=sum(sizes) if image.unpacked is None or image.all_parents else image.unpacked,
     )
+    return dataclasses.replace(layered, unpacked=layered.unpacked_by_layers)
 
 
 def with_shared_sizes(images: Iterable[Image], shared: t.Mapping[str, int]) -> tuple[Image, ...]:

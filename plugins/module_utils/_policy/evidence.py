@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import Answer
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image, Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,22 @@ class Evidence:
     def used_at(self, image: Image) -> float | None:
         """When it was last used."""
         return self.used.get(image.id, self.tagged_at(image))
+
+
+def weigh(
+    snapshot: Snapshot,
+    policy: Policy,
+    tagged: Mapping[str, float],
+    active: Mapping[str, float | None],
+    record: UsageRecord,
+    now: float,
+) -> Evidence:
+    """The times that the policy's rules ask for. ``active`` is when containers last started or finished, by container ID."""
+    tagged = tagged if policy.needs_tag_times else {}
+    active = active if policy.needs_use else {}
+    seen = record.seen((image.id for image in snapshot.images), seen_in_use(snapshot, active, now), now)
+    used = last_used(snapshot, tagged, seen) if policy.needs_use else {}
+    return Evidence(now=now, tagged=tagged, used=used, record=seen)
 
 
 def created_at(image: Image) -> float | None:

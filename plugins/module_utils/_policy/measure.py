@@ -19,13 +19,16 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
     Evidence,
-    last_used,
-    seen_in_use,
+    weigh,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import images_to_verify
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import load
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +37,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+
+
+class Place(t.NamedTuple):
+    """Where a policy finds what the Engine does not show: ``docker_host`` says whether a file system can be measured from here."""
+
+    docker_host: str
+    usage_file: str
+    disk_path: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +75,10 @@ def gather(
     """
     tagged = _tag_times(engine, snapshot, now) if policy.needs_tag_times else {}
     active = _active_times(engine, snapshot) if policy.needs_use else {}
-    seen = record.seen((image.id for image in snapshot.images), seen_in_use(snapshot, active, now), now)
-    evidence = Evidence(
-        now=now,
-        tagged=tagged,
-        used=last_used(snapshot, tagged, seen) if policy.needs_use else {},
+    evidence = dataclasses.replace(
+        weigh(snapshot, policy, tagged, active, record, now),
         images_size=measured.images_size,
         file_system=without_doubt(measured.file_system),
-        record=seen,
     )
     if not policy.needs_registries:
         return evidence
@@ -87,6 +94,34 @@ def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
     return Measured(
         None if usage is None or usage.images is None else usage.images.size,
         read_file_system(docker_host, engine.facts, target.disk_path) if target is not None and minds_disk else None,
+    )
+
+
+def save(engine: Engine, earlier: Iterable[Mapping[str, t.Any]], place: Place, now: float) -> SavedSnapshot:
+    """Everything that any policy asks for: two requests for each image, and one for each container.
+
+    ``earlier`` are results of tasks that check mode only predicted, after which a policy would run.
+    """
+    present = engine.read()
+    usage = engine.disk_usage("image")
+    measured = Measured(
+        None if usage is None or usage.images is None else usage.images.size,
+        read_file_system(place.docker_host, engine.facts, place.disk_path),
+    ).after(predicted_bytes(present, earlier), counted_share(present))
+    record, notice = load(place.usage_file, engine.facts.id)
+    layered = engine.with_layers(present)
+    listed = {image.id: image.unpacked for image in present.images}
+    images = (dataclasses.replace(image, unpacked=listed[image.id]) for image in layered.images)
+    snapshot = after_results(dataclasses.replace(layered, images=tuple(images)), earlier)
+    return SavedSnapshot(
+        taken=now,
+        snapshot=snapshot,
+        tagged=_tag_times(engine, snapshot, now),
+        active=_active_times(engine, snapshot),
+        images_size=measured.images_size,
+        file_system=measured.file_system,
+        record=record,
+        notice=notice,
     )
 
 

@@ -70,5 +70,7 @@ OPTIONS: dict[str, t.Any] = merge(
         "guard": {"type": "dict", "options": _GUARD},
         "use_regex": {"type": "bool", "default": False},
         "usage_file": {"type": "path", "default": "/var/lib/imagewarden/usage.json"},
+        "snapshot": {"type": "raw"},
+        "snapshot_time": {"type": "str"},
     },
 )

@@ -9,14 +9,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import time
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import without_doubt
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
-from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least
+from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out, predict
+from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least, parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import weigh
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
+    Measured,
+    Place,
     gather,
     measure,
     predicted_bytes,
@@ -24,6 +31,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import (
+    NotASnapshot,
+    SavedSnapshot,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
     load,
     read_if_there,
@@ -31,6 +42,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_r
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import Moment, format_time
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +53,10 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A policy that is to be applied. ``docker_host`` says whether the Engine's file system can be measured from here."""
+    """A policy that is to be applied. ``docker_host`` says whether the Engine's file system can be measured from here.
+
+    With ``saved`` it is only planned, on that instead of an Engine, as if it were the time ``planned_at``.
+    """
 
     policy: Policy
     docker_host: str
@@ -50,10 +65,13 @@ class Stage:
     details: str
     archive_dir: str | None
     parallel: int
+    saved: SavedSnapshot | None = None
+    planned_at: float | None = None
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
         """Read all options before any request. Raises :class:`InvalidRequest`."""
+        saved = _saved(params.get("snapshot"))
         return cls(
             Policy.parse(params, time.time()),
             params["docker_host"],
@@ -62,7 +80,15 @@ class Stage:
             params["details"],
             params["archive_dir"],
             at_least("parallel", params["parallel"], 1),
+            saved,
+            _planned_at(params.get("snapshot_time"), saved),
         )
+
+    @property
+    def place(self) -> Place:
+        """Where it finds what the Engine does not show."""
+        target = self.policy.target
+        return Place(self.docker_host, self.usage_file, None if target is None else target.disk_path)
 
     def run(
         self,
@@ -89,3 +115,77 @@ class Stage:
         result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
         notices = [text for text in (notice, trouble if policy.needs_use else None) if text]
         return Report(result, policy_warnings(outcome, decision, result) + notices)
+
+    def plan_on(self, saved: SavedSnapshot, check_mode: bool, earlier: Sequence[Mapping[str, t.Any]]) -> Report:
+        """What :meth:`run` would predict on the Engine as it was when the snapshot was saved."""
+        policy, now = self.policy, saved.taken if self.planned_at is None else self.planned_at
+        if not check_mode:
+            raise InvalidRequest(
+                "snapshot: a snapshot can only be planned on: run the task in check mode (check_mode: true)"
+            )
+        if policy.engine_filters:
+            raise InvalidRequest(
+                f"snapshot: remove.{next(iter(policy.engine_filters))} cannot be planned on one, because only an Engine compares images"
+            )
+        present = saved.with_layers if self.layers else saved.without_layers
+        before = _measured(saved, policy).after(predicted_bytes(present, earlier), counted_share(present))
+        expected = after_results(present, earlier)
+        evidence = dataclasses.replace(
+            weigh(expected, policy, saved.tagged, saved.active, saved.record, now),
+            images_size=before.images_size,
+            file_system=without_doubt(before.file_system),
+        )
+        decision = plan_policy(expected, policy, evidence)
+        outcome = predict(decision.plan)
+        after = before.after(decision.expected, counted_share(expected))
+        result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
+        result["snapshot"] = {"taken": format_time(saved.taken), "planned_at": format_time(now)}
+        notices = [saved.notice] if saved.notice and policy.needs_use else []
+        notices += [_NOT_ASKED] if policy.needs_registries else []
+        return Report(result, policy_warnings(outcome, decision, result) + notices)
+
+
+_NOT_ASKED = (
+    "keep.unrecoverable: no registry is asked about a snapshot, so that it keeps every image that no other rule keeps"
+)
+
+
+def _measured(saved: SavedSnapshot, policy: Policy) -> Measured:
+    """What the policy's target is held against, as :func:`measure` finds it on a host."""
+    target = policy.target
+    if target is None:
+        return Measured()
+    try:
+        disk = saved.file_system_at(target.disk_path) if target.minds_disk else None
+    except ValueError as exc:
+        raise InvalidRequest(f"target.disk_path: {exc}") from exc
+    return Measured(saved.images_size if target.total_size is not None else None, disk)
+
+
+def _saved(given: t.Any) -> SavedSnapshot | None:
+    """The snapshot that the option holds or names."""
+    if given is None:
+        return None
+    name = repr(given) if isinstance(given, str) else "it"
+    try:
+        if isinstance(given, str):
+            with open(os.path.expanduser(given), encoding="utf-8") as file:
+                given = json.load(file)
+        return SavedSnapshot.parse(given)
+    except OSError as exc:
+        raise InvalidRequest(f"snapshot: {name} cannot be read: {exc.strerror or exc}") from exc
+    except NotASnapshot as exc:
+        raise InvalidRequest(f"snapshot: {name} cannot be used: {exc}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"snapshot: {name} cannot be used: it is damaged, and no JSON") from exc
+
+
+def _planned_at(value: str | None, saved: SavedSnapshot | None) -> float | None:
+    if value is None:
+        return None
+    if saved is None:
+        raise InvalidRequest("snapshot_time: needs snapshot, and means nothing on an Engine")
+    moment = parse_all("snapshot_time", Moment.parse, [value])[0]
+    if moment.timestamp is None:
+        raise InvalidRequest(f"snapshot_time: {value!r} is a duration, and a timestamp is needed")
+    return moment.timestamp

@@ -29,7 +29,7 @@ def test_every_stage_has_a_variable_and_a_tag() -> None:
 
 
 def test_the_plugin_knows_every_variable() -> None:
-    assert {*Settings.VARIABLES, "image_cleanup_report_dir"} == set(argument_spec())
+    assert {*Settings.VARIABLES, "image_cleanup_report_dir", "image_cleanup_snapshot_dir"} == set(argument_spec())
     assert unknown_variables(argument_spec()) == []
 
 

@@ -124,6 +124,26 @@ def test_a_start_that_fails_is_in_the_summary(answer, status, module) -> None:
     assert str(answer) in summary["message"]
 
 
+def test_the_snapshot_of_each_engine_is_written(module, tmp_path) -> None:
+    module.side_effect = [
+        {**DONE, "snapshot": {"host": 1}},
+        {**DONE, "snapshot": None},
+        {**DONE, "snapshot": {"host": 3}},
+    ]
+    clean(image_cleanup_docker=[{}, {}, {}], image_cleanup_snapshot_dir=str(tmp_path))
+    assert [arguments["snapshot"] for arguments in started(module)] == [True, True, True]
+    found = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    assert found == {"web-1.json": {"host": 1}, "web-1@3.json": {"host": 3}}
+
+
+def test_a_snapshot_that_could_not_be_written_fails_and_what_was_done_stays(module, tmp_path) -> None:
+    module.side_effect = [{**DONE, "snapshot": {"host": 1}}]
+    (tmp_path / "web-1.json" / "full").mkdir(parents=True)
+    summary = clean(image_cleanup_snapshot_dir=str(tmp_path))["summary"]
+    assert (summary["status"], summary["containers_removed"]) == ("failed", 1)
+    assert "image_cleanup_snapshot_dir: cannot write " in summary["message"]
+
+
 def test_a_report_directory_that_cannot_be_written_to_starts_nothing(module, tmp_path) -> None:
     (tmp_path / "file").touch()
     found = clean(image_cleanup_report_dir=str(tmp_path / "file"))

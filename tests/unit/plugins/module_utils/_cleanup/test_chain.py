@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup import chain as chains
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.chain import Chain, nothing_done
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts, Snapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
@@ -13,6 +16,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     EngineUnavailable,
     InvalidRequest,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 
@@ -102,6 +107,41 @@ def test_check_mode_hands_each_stage_the_results_of_the_earlier_ones() -> None:
     assert [len(stage.earlier) for stage in stages] == [0, 0, 0]
 
 
+SAVES = [
+    # situation, results, check mode, whether the Engine can be read for it, results that count, stages that ran
+    ("in check mode, what the policy would find", [CHANGED, {}, CHANGED], True, True, [2], 3),
+    ("in a real run, what the policy finds", [CHANGED, {}, CHANGED], False, True, [0], 3),
+    ("without a policy, at the end", [CHANGED, {}], True, True, [2], 2),
+    ("what cannot be saved stops nothing", [{}, {}, {}], True, False, [2], 3),
+    ("a lost Engine is not asked", [LOST], True, True, [], 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("results", "check_mode", "works", "counted", "ran"), [row[1:] for row in SAVES], ids=[row[0] for row in SAVES]
+)
+def test_a_snapshot_is_saved_once(results, check_mode, works, counted, ran, monkeypatch) -> None:
+    asked = []
+
+    def save(_engine, earlier, place, now):
+        asked.append(len(earlier))
+        assert (place.docker_host, now) == ("tcp://web-1", 7.0)
+        if not works:
+            raise ERROR
+        return SavedSnapshot(now, Snapshot())
+
+    monkeypatch.setattr(chains, "save", save)
+    made, stages = chain(*results)
+    for stage in stages:
+        stage.place = Place("tcp://web-1", "/usage.json")
+    report = dataclasses.replace(made, saves=True).run(FakeEngine(), 7.0, check_mode)
+    assert asked == counted
+    assert len([stage for stage in report.result["stages"].values() if stage is not None]) == ran
+    assert (report.result["snapshot"] is not None) is (works and bool(counted))
+    if not works:
+        assert report.result["msg"] == "snapshot: the Engine answered 500: no space"
+
+
 def test_the_diff_says_whose_it_is_and_what_it_comes_to() -> None:
     (diff,) = chain(CHANGED, {}, FAILED)[0].run(FakeEngine(), 0.0, True).result["diff"]
     assert diff == {
@@ -123,6 +163,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         "details": "changes",
         "layers": False,
         "on_error": "continue",
+        "snapshot": False,
     }
     with pytest.raises(InvalidRequest) as raised:
         Chain.parse(params)

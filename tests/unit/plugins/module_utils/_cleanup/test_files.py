@@ -58,6 +58,20 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path) -> None:
     assert names(tmp_path) == ["web-1.json"]
 
 
+def test_the_snapshot_of_each_engine_has_a_file(tmp_path) -> None:
+    directory = ReportDirectory.create(str(tmp_path), "image_cleanup_snapshot_dir")
+    directory.write_snapshot("team/web-1", 1, {"number": 1})
+    directory.write_snapshot("team/web-1", 2, {"number": 2})
+    assert names(tmp_path) == ["team_web-1.json", "team_web-1@2.json"]
+    assert json.loads((tmp_path / "team_web-1@2.json").read_text()) == {"number": 2}
+
+
+def test_a_mistake_names_its_variable(tmp_path) -> None:
+    (tmp_path / "web-1.json").mkdir()
+    with pytest.raises(InvalidRequest, match=r"^image_cleanup_snapshot_dir: cannot write .*/web-1\.json: "):
+        ReportDirectory.create(str(tmp_path), "image_cleanup_snapshot_dir").write_snapshot("web-1", 1, {})
+
+
 def test_a_value_that_is_no_json_leaves_nothing_behind(tmp_path) -> None:
     directory = ReportDirectory.create(str(tmp_path))
     with pytest.raises(TypeError):
