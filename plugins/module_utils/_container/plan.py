@@ -18,7 +18,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.requ
     ImageChoice,
     Request,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER, RUNNING_STATES
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import RUNNING_STATES
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import Finder
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import parse_all
@@ -28,6 +28,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
     id_prefix,
     short_id,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -428,8 +429,9 @@ def _verdict(container: Container, request: Request, snapshot: Snapshot) -> Verd
 
 
 def _has_lost_its_image(container: Container, snapshot: Snapshot) -> bool:
-    # The graphdriver store lets force delete the image of a stopped container, and commits only on top of an image.
-    return snapshot.engine.store == GRAPHDRIVER and all(image.id != container.image_id for image in snapshot.images)
+    # Force removes the image of a stopped container, and not every store commits on top of nothing.
+    is_needed = not store_kind(snapshot.engine).commits_without_image
+    return is_needed and all(image.id != container.image_id for image in snapshot.images)
 
 
 def _too_young(

@@ -18,7 +18,6 @@ import tarfile
 import tempfile
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -26,11 +25,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     NotArchived,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
+    from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import StoreModel
 
 _CHUNK = 1024 * 1024
 #: Files that are named after the digest of their content, in both layouts of an archive.
@@ -74,7 +75,7 @@ class Archive:
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-                check(aside, image_id, tags, self._engine.facts.store)
+                check(aside, image_id, tags, store_kind(self._engine.facts))
                 os.replace(aside, path)
             _sync(self._directory)
         except OSError as exc:
@@ -86,7 +87,7 @@ class Archive:
         return path
 
 
-def check(path: str, image_id: str, tags: Iterable[Reference], store: str) -> None:
+def check(path: str, image_id: str, tags: Iterable[Reference], store: type[StoreModel]) -> None:
     """Read an archive back. Raises ``ValueError`` unless it holds just this image, whole, with just these tags."""
     with tarfile.open(path, "r:") as archive:
         digests = {posixpath.normpath(member.name): _digest(archive, member) for member in archive if member.isfile()}
@@ -102,7 +103,7 @@ def check(path: str, image_id: str, tags: Iterable[Reference], store: str) -> No
                 raise ValueError(f"{name} does not have the content that its name says")
         for manifest in manifests:
             _check_manifest(archive, manifest, digests, links)
-        if store == GRAPHDRIVER:
+        if store.identifies_by_configuration:
             found = {f"sha256:{digests[posixpath.normpath(manifest['Config'])]}" for manifest in manifests}
         else:
             found = {str(entry["digest"]) for entry in _json(archive, "index.json")["manifests"]}

@@ -23,7 +23,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patienc
     Patience,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, Image
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -31,6 +31,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.chains import chains
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -477,7 +478,8 @@ class _Run:
         owner, references = found
         if owner != self._removal.image_id:
             return _Change(SKIPPED, _moved(owner))
-        if self._comparable(references) != self._comparable(self._step.references):
+        store = store_kind(self._plan.snapshot.engine)
+        if store.recorded(references) != store.recorded(self._step.references):
             return _Change(SKIPPED, _REFERENCES_CHANGED)
         return None
 
@@ -496,11 +498,6 @@ class _Run:
         owner = next((image for image in images.values() if reference in image.references), None)
         named = images.get(self._removal.image_id) if reference is None else owner
         return None if named is None else (named.id, named.references)
-
-    def _comparable(self, references: Sequence[Reference]) -> frozenset[Reference]:
-        # An inspected image of the containerd store shows digest references that no record stands for.
-        is_containerd = self._plan.snapshot.engine.store == CONTAINERD
-        return frozenset(ref for ref in references if not is_containerd or ref.tag is not None)
 
     def _container_since(self) -> _Change | None:
         """A container that came after planning and uses the step's image, or one that held it and does not any more.

@@ -12,7 +12,6 @@ import dataclasses
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
-    CONTAINERD,
     Snapshot,
     after_results,
 )
@@ -26,15 +25,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.select i
     select,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.containerd import ContainerdStore
-from ansible_collections.imagewarden.docker.plugins.module_utils._store.graphdriver import GraphdriverStore
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import (
     MOUNTED,
     SEVERAL_REFERENCES,
     Conflict,
     Effect,
     Removal,
-    StoreModel,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, SpaceLedger
 
@@ -127,9 +124,7 @@ class Simulation:
         untag_only: bool = False,
         protection: Callable[[Reference], str | None] = lambda reference: None,
     ) -> None:
-        self.store: StoreModel = (ContainerdStore if snapshot.engine.store == CONTAINERD else GraphdriverStore)(
-            snapshot
-        )
+        self.store = store_kind(snapshot.engine)(snapshot)
         self._unread = {image.id for image in snapshot.images if image.names_unread}
         self._ledger = SpaceLedger(snapshot)
         self._parents = snapshot.parents
@@ -144,9 +139,9 @@ class Simulation:
         ``spare_parents`` leaves the untagged parents of this image alone, even if ``prune_parents`` is set.
         """
         removal = candidate.removal
-        image = self.store.images.get(removal.image_id)
-        if image is None or not self._is_there(candidate):
+        if not self.store.has(removal):
             return None
+        image = self.store.images[removal.image_id]
         asked = image.references if removal.reference is None else [removal.reference]
         verdict = self._protected(asked)
         if verdict is not None:
@@ -186,15 +181,6 @@ class Simulation:
         if removal.image_id in self._parents:
             return False
         return self.store.predict(Removal(removal.image_id), False, prune_parents) == effect
-
-    def _is_there(self, candidate: Candidate) -> bool:
-        removal = candidate.removal
-        references = self.store.images[removal.image_id].references
-        if removal.reference is None or removal.reference in references:
-            return True
-        # On the containerd store a digest stands for every tag of its repository.
-        stands_for_tags = isinstance(self.store, ContainerdStore) and removal.reference.digest == removal.image_id
-        return stands_for_tags and any(ref.name == removal.reference.name for ref in references)
 
     def _protected(self, references: t.Iterable[Reference]) -> Verdict | None:
         for reference in references:

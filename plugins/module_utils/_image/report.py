@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, GONE, REFUSED
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import SKIPPED as STEP_SKIPPED
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import (
@@ -26,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Freed, freed
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time, is_credible
@@ -66,10 +66,8 @@ def report(outcome: Outcome, details: str = "changes", layers: bool = False) -> 
         "diff": _diff(plan.snapshot, outcome, verdicts),
     }
     if layers:
-        is_graphdriver = plan.snapshot.engine.store == GRAPHDRIVER
-        result["deleted_layers"] = (
-            [layer for step in outcome.steps for layer in step.layers] if is_graphdriver else None
-        )
+        named = store_kind(plan.snapshot.engine).names_layers
+        result["deleted_layers"] = [layer for step in outcome.steps for layer in step.layers] if named else None
     if outcome.archived is not None:
         result["archived"] = [{"id": image_id, "path": path} for image_id, path in outcome.archived]
     message = plan.refusal or _failure_message(outcome)

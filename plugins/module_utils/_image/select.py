@@ -11,11 +11,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
-    CONTAINERD,
-    GRAPHDRIVER,
-    NOT_DESCRIBED,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import NOT_DESCRIBED
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import first_match
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import (
@@ -23,6 +19,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
     id_prefix,
     short_id,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
 
@@ -212,20 +209,15 @@ def _shown_digests(image: Image) -> Iterator[Reference]:
 
 
 def is_dangling(image: Image, snapshot: Snapshot) -> bool:
-    """Dangling as the Engine's filter says: on the graphdriver store an image with digests only is, and a parent is not.
-
-    On the containerd store an image with any name is not, even when a dangling record was left beside the names.
-    """
-    if snapshot.engine.store == GRAPHDRIVER:
-        return not image.tags and image.id not in snapshot.parents
-    return not image.references and not image.names_unread
+    """Dangling as the Engine's filter says on its store."""
+    return store_kind(snapshot.engine).is_dangling(image, snapshot.parents)
 
 
 class Finder:
     """Resolves what an operator calls an image, by the rules of the Engine's own look-up."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._store = snapshot.engine.store
+        self._store = store_kind(snapshot.engine)
         self._images = {image.id: image for image in snapshot.images}
         self._by_reference = {ref: image for image in snapshot.images for ref in image.references}
 
@@ -246,7 +238,7 @@ class Finder:
         if named.image_id in [image.id for image in by_id]:
             # A name that also begins its own image's ID counts as an ID (isImageIDPrefix).
             return Removal(named.image_id)
-        if by_id and self._store == CONTAINERD:
+        if by_id and self._store.minds_names_like_ids:
             others = self._listed([self._images[named.image_id], *by_id])
             raise InvalidRequest(
                 f"{name!r} is ambiguous: it is a name and begins an image ID; it can be {others}."
@@ -264,27 +256,10 @@ class Finder:
             reference = Reference.parse(name)
         except ValueError:
             return None
-        if reference.digest is None:
-            return self._exactly(reference)
-        if self._store == GRAPHDRIVER:
-            # refstore: a digest takes precedence, the tag is ignored.
-            return self._exactly(reference.without_tag())
-        return self._exactly(reference) or self._by_digest(reference)
-
-    def _exactly(self, reference: Reference) -> Removal | None:
+        if reference.digest is not None:
+            return self._store.find_digest(reference, self._by_reference, self._images)
         image = self._by_reference.get(reference)
         return None if image is None else Removal(image.id, reference)
-
-    def _by_digest(self, reference: Reference) -> Removal | None:
-        """On the containerd store a digest is the image's ID, and stands for the tags of its repository."""
-        image = self._images.get(t.cast(str, reference.digest))
-        if image is None:
-            return None
-        if reference.tag is not None:
-            tagged = reference._replace(digest=None)
-            return Removal(image.id, tagged) if tagged in image.references else None
-        same_repository = any(ref.name == reference.name for ref in image.references)
-        return Removal(image.id, reference) if same_repository else None
 
     @staticmethod
     def _listed(images: Iterable[Image]) -> str:

@@ -15,7 +15,6 @@ import heapq
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
-    GRAPHDRIVER,
     NOT_DESCRIBED,
     after_results,
 )
@@ -65,6 +64,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Effect, Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
@@ -267,7 +267,7 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
 
 def _is_hidden_parent(image: Image, snapshot: Snapshot) -> bool:
     # It goes with the last of its children; the containerd store lists it as any other untagged image.
-    return snapshot.engine.store == GRAPHDRIVER and image.id in snapshot.parents
+    return store_kind(snapshot.engine).hides_parents and image.id in snapshot.parents
 
 
 def _compared(snapshot: Snapshot, policy: Policy) -> list[tuple[Rule, frozenset[str]]]:

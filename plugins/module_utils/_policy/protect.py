@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER, NOT_DESCRIBED
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import NOT_DESCRIBED
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import find_compared, protected_by
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import (
@@ -31,6 +31,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
     VERIFY,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
@@ -267,14 +268,8 @@ def _unrecoverable(image: Image, snapshot: Snapshot, keep: Keep, evidence: Evide
         return None
     rule = Rule(UNRECOVERABLE, keep.unrecoverable)
     if keep.unrecoverable == UNPUSHED:
-        if snapshot.engine.store == GRAPHDRIVER:
-            known = bool(image.digests)
-            return None if known else Reason(rule, "it has no digest of a registry: it was never pushed or pulled")
-        # This store makes digests up for every name; only one that is a name of its own was pulled.
-        known = any(reference.digest is not None for reference in image.references)
-        return (
-            None if known else Reason(rule, "the containerd store does not show whether it was ever pushed or pulled")
-        )
+        unpushed = store_kind(snapshot.engine).why_unpushed(image)
+        return None if unpushed is None else Reason(rule, unpushed)
     answer = (evidence.answers or {}).get(image.id)
     if answer is None:
         return Reason(rule, "no registry was asked for it")

@@ -29,6 +29,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.model im
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
 
@@ -42,6 +43,44 @@ class _Record(t.NamedTuple):
 
 class ContainerdStore(StoreModel):
     """Images are records; there is no conflict for child images, and parents go only while dangling."""
+
+    names_layers = False
+    hides_parents = False
+    commits_without_image = True
+    minds_names_like_ids = True
+    identifies_by_configuration = False
+
+    @classmethod
+    def is_dangling(cls, image: Image, parents: t.Container[str]) -> bool:
+        # An image with any name is not, even when a dangling record was left beside the names.
+        return not image.references and not image.names_unread
+
+    @classmethod
+    def find_digest(
+        cls, reference: Reference, owners: t.Mapping[Reference, Image], images: t.Mapping[str, Image]
+    ) -> Removal | None:
+        if reference in owners:
+            return Removal(owners[reference].id, reference)
+        # A digest is the image's ID, and stands for the tags of its repository.
+        image = images.get(t.cast(str, reference.digest))
+        if image is None:
+            return None
+        if reference.tag is not None:
+            tagged = reference._replace(digest=None)
+            return Removal(image.id, tagged) if tagged in image.references else None
+        return Removal(image.id, reference) if _has_tag_of(reference, image.references) else None
+
+    @classmethod
+    def recorded(cls, references: t.Iterable[Reference]) -> frozenset[Reference]:
+        # An inspected image shows digest references that no record stands for.
+        return frozenset(reference for reference in references if reference.tag is not None)
+
+    @classmethod
+    def why_unpushed(cls, image: Image) -> str | None:
+        # This store makes digests up for every name; only one that is a name of its own was pulled.
+        if any(reference.digest is not None for reference in image.references):
+            return None
+        return "the containerd store does not show whether it was ever pushed or pulled"
 
     def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
         image = self.images[removal.image_id]
@@ -113,6 +152,15 @@ class ContainerdStore(StoreModel):
             deleted.append(parent.id)
         return deleted
 
+    def has(self, removal: Removal) -> bool:
+        if super().has(removal):
+            return True
+        image, reference = self.images.get(removal.image_id), removal.reference
+        if image is None or reference is None or reference.digest != image.id:
+            return False
+        # A digest stands for every tag of its repository.
+        return _has_tag_of(reference, image.references)
+
     def pin(self, removal: Removal, effect: Effect) -> str:
         image, reference = self.images[removal.image_id], removal.reference
         if reference is None:
@@ -142,6 +190,10 @@ class ContainerdStore(StoreModel):
             # A parent with names that was deleted by its dangling record has lost just that.
             image = self.images[image_id]
             image.dangling_record = not image.references
+
+
+def _has_tag_of(digest: Reference, references: t.Iterable[Reference]) -> bool:
+    return any(reference.name == digest.name for reference in references)
 
 
 def _records(image: StoredImage) -> list[_Record]:

@@ -24,11 +24,39 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.model im
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
 
 class GraphdriverStore(StoreModel):
     """Images have references and parents; deleting an image cascades to its untagged parents."""
+
+    names_layers = True
+    hides_parents = True
+    commits_without_image = False
+    minds_names_like_ids = False
+    identifies_by_configuration = True
+
+    @classmethod
+    def is_dangling(cls, image: Image, parents: t.Container[str]) -> bool:
+        # An image that only digests name is dangling here, and a parent is not.
+        return not image.tags and image.id not in parents
+
+    @classmethod
+    def find_digest(
+        cls, reference: Reference, owners: t.Mapping[Reference, Image], images: t.Mapping[str, Image]
+    ) -> Removal | None:
+        # refstore: a digest takes precedence, the tag is ignored.
+        digest = reference.without_tag()
+        return Removal(owners[digest].id, digest) if digest in owners else None
+
+    @classmethod
+    def recorded(cls, references: t.Iterable[Reference]) -> frozenset[Reference]:
+        return frozenset(references)
+
+    @classmethod
+    def why_unpushed(cls, image: Image) -> str | None:
+        return None if image.digests else "it has no digest of a registry: it was never pushed or pulled"
 
     def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
         image = self.images[removal.image_id]

@@ -79,7 +79,43 @@ class StoredImage:
 
 
 class StoreModel:
-    """The state that both stores share: images, their children, and the containers that use them."""
+    """The state that both stores share: images, their children, and the containers that use them.
+
+    What a store says of itself, and of an image on its own, is known to the class.
+    """
+
+    #: Whether an answer to a removal names the layers that go too.
+    names_layers: t.ClassVar[bool]
+    #: Whether an untagged parent is hidden, and is removed with the last of its children.
+    hides_parents: t.ClassVar[bool]
+    #: Whether a container can be committed whose image was removed.
+    commits_without_image: t.ClassVar[bool]
+    #: Whether a name that begins the ID of another image is refused.
+    minds_names_like_ids: t.ClassVar[bool]
+    #: Whether an image's ID is the digest of its configuration, and not that of its manifest or index.
+    identifies_by_configuration: t.ClassVar[bool]
+
+    @classmethod
+    def is_dangling(cls, image: Image, parents: t.Container[str]) -> bool:
+        """Whether the Engine's filter of that name lists the image; ``parents`` are all images that have children."""
+        raise NotImplementedError
+
+    @classmethod
+    def find_digest(
+        cls, reference: Reference, owners: t.Mapping[Reference, Image], images: t.Mapping[str, Image]
+    ) -> Removal | None:
+        """The removal that a reference with a digest stands for."""
+        raise NotImplementedError
+
+    @classmethod
+    def recorded(cls, references: t.Iterable[Reference]) -> frozenset[Reference]:
+        """Of the references that an inspected image shows, those that the store has records of."""
+        raise NotImplementedError
+
+    @classmethod
+    def why_unpushed(cls, image: Image) -> str | None:
+        """Why the image counts as one that was never pushed or pulled, or ``None`` if something shows that it was."""
+        raise NotImplementedError
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.images: dict[str, StoredImage] = {image.id: StoredImage(image) for image in snapshot.images}
@@ -96,6 +132,11 @@ class StoreModel:
     def predict(self, removal: Removal, force: bool, prune_parents: bool) -> Effect | Conflict:
         """What the Engine would do with this removal now. Changes nothing."""
         raise NotImplementedError
+
+    def has(self, removal: Removal) -> bool:
+        """Whether the image is there by what the removal names it."""
+        image = self.images.get(removal.image_id)
+        return image is not None and (removal.reference is None or removal.reference in image.references)
 
     def pin(self, removal: Removal, effect: Effect) -> str:
         """A reference that does the same for as long as the name and the image belong together, and is not found then."""
