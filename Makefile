@@ -60,6 +60,10 @@ test: test-unit test-engines test-role test-molecule ## * Run all tests: without
 test-unit: venv ## * Run the unit tests (seconds, no Engine).
 	$(PYTEST) tests/unit $(PYTEST_OPTIONS)
 
+.PHONY: fuzz
+fuzz: venv ## Try 100,000 strange inputs of each kind: the Engine's answers, options, references, patterns (no Engine).
+	IMAGEWARDEN_INPUTS=$${IMAGEWARDEN_INPUTS:-100000} $(PYTEST) tests/unit/fuzz --numprocesses 2 $(PYTEST_OPTIONS)
+
 .PHONY: coverage
 coverage: venv ## Fail when a branch of what decides (see pyproject.toml) is taken by no unit test.
 	$(PYTEST) tests/unit --quiet --deselect $(TIMED) --cov --cov-branch

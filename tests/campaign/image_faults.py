@@ -29,11 +29,11 @@ from tests.lab.proxy import RecordingProxy
 
 if t.TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.lab.engine import Engine
 
-_MODULES = ("image_remove",) * 4 + ("image_prune_policy",) * 4 + ("cleanup_chain",) * 2 + ("build_cache_prune",)
+_MODULES = ("image_remove",) * 4 + ("image_prune_policy",) * 3 + ("cleanup_chain",) * 4 + ("build_cache_prune",) * 2
 _REQUESTS = (
     *[("DELETE", "/images/")] * 6,
     ("GET", "/images/json"),
@@ -44,14 +44,25 @@ _REQUESTS = (
     ("GET", "/system/df"),
 )
 _BUILD_CACHE_REQUESTS = (("POST", "/build/prune"), ("POST", "/build/prune"), ("GET", "/system/df"))
+_CHAIN_REQUESTS = (
+    *_REQUESTS,
+    *_BUILD_CACHE_REQUESTS,
+    *[("DELETE", "/containers/")] * 3,
+    ("GET", "/containers/[0-9a-f]+/json"),
+)
+_ASKED = {"build_cache_prune": _BUILD_CACHE_REQUESTS, "cleanup_chain": _CHAIN_REQUESTS}
+_WITH_CACHE = ("build_cache_prune", "cleanup_chain")
+#: What is not in the proxy's power alone.
+_LATE, _RESTART, _KILL, _BLIND = "request late", "restart", "kill", "answer lost, and the listings fail twice"
 _TIMEOUT, _AFTER_IT = 3, 4
 
 
 class _Truth(t.NamedTuple):
-    """What an Engine holds: images, names, records of the build cache."""
+    """What an Engine holds: images, names, containers, records of the build cache."""
 
     images: frozenset[str]
     names: frozenset[str]
+    containers: frozenset[str]
     cache: frozenset[str]
 
 
@@ -60,6 +71,7 @@ class _Said(t.NamedTuple):
 
     images: set[str]
     names: set[str]
+    containers: set[str]
     cache: set[str]
 
 
@@ -74,22 +86,20 @@ def run_session(engines: Sequence[Engine], seed: int, session: int, digests: Map
 
 def _case(engine: Engine, choose: random.Random, session: int, number: int, history: tuple[str, ...]) -> Case:
     module = choose.choice(_MODULES)
-    if module == "build_cache_prune":
+    kind = choose.choice([*sorted(KINDS), _LATE, _RESTART, _KILL, _BLIND])
+    if module in _WITH_CACHE:
         _build(engine, choose)
+    if kind in (_RESTART, _KILL) and module == "cleanup_chain":
+        # What ran would have exited then, and so be among what is asked for.
+        _end_all(engine)
     state = EngineState.read(engine.client)
     before = _truth(engine, module)
     options = _options(choose, module, state)
-    kind = choose.choice([*sorted(KINDS), "request late", "restart"])
-    method, path = choose.choice(_BUILD_CACHE_REQUESTS if module == "build_cache_prune" else _REQUESTS)
+    method, path = choose.choice(_ASKED.get(module, _REQUESTS))
     skipped = choose.choice([0, 0, 1, 2, 4])
     planned = _said(run_module(module, {"docker_host": engine.docker_host, **options}, check=True))
     with RecordingProxy(engine.socket) as proxy:
-        if kind == "request late":
-            after_some(proxy, skipped, method, path, lambda: proxy.before(method, path, lambda: time.sleep(_AFTER_IT)))
-        elif kind == "restart":
-            after_some(proxy, skipped, method, path, lambda: proxy.before(method, path, engine.restart))
-        else:
-            after_some(proxy, skipped, method, path, lambda: KINDS[kind](proxy, method, path))
+        after_some(proxy, skipped, method, path, _fault(kind, engine, proxy, method, path))
         try:
             result = run_module(module, {"docker_host": proxy.docker_host, "timeout": _TIMEOUT, **options})
             differences = []
@@ -103,6 +113,33 @@ def _case(engine: Engine, choose: random.Random, session: int, number: int, hist
     marks = (module, kind, "that hit") if hits > skipped else (module, kind)
     asked = {"module": module, **options, "fault": f"{kind} at {method} {path} number {skipped}"}
     return Case(engine.name, session, number, asked, tuple(differences), marks, history, str(state))
+
+
+def _fault(kind: str, engine: Engine, proxy: RecordingProxy, method: str, path: str) -> Callable[[], object]:
+    """Lets the next such request go wrong."""
+
+    def blind(_answer: bytes) -> bytes:
+        proxy.answer("GET", r"/(images|containers)/json|/system/df", 500, "fault 500", times=2)
+        return b""
+
+    if kind == _BLIND:
+        return lambda: proxy.spoil(method, path, blind)
+    acts: dict[str, Callable[[], object]] = {
+        _LATE: lambda: time.sleep(_AFTER_IT),
+        _RESTART: engine.restart,
+        _KILL: engine.kill,
+    }
+    if kind in acts:
+        return lambda: proxy.before(method, path, acts[kind])
+    return lambda: KINDS[kind](proxy, method, path)
+
+
+def _end_all(engine: Engine) -> None:
+    for row in engine.client.containers():
+        if row["State"] == "paused":
+            engine.client.unpause(row["Id"])
+        engine.client.kill(row["Id"])
+        engine.client.wait(row["Id"])
 
 
 def _build(engine: Engine, choose: random.Random) -> None:
@@ -125,7 +162,8 @@ def _options(choose: random.Random, module: str, state: EngineState) -> dict[str
     if module == "image_prune_policy":
         return policy
     containers = {"states": choose.choice([["exited"], ["created", "exited"]]), "stop_timeout": 1}
-    return {"containers": containers, "images": _request(choose, state), "policy": policy, "totals": False}
+    stages = {"containers": containers, "images": _request(choose, state), "policy": policy, "totals": False}
+    return {**stages, "build_cache": {"remove": {"all": True}}}
 
 
 def _request(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
@@ -138,22 +176,24 @@ def _request(choose: random.Random, state: EngineState) -> dict[str, t.Any]:
 
 def _truth(engine: Engine, module: str) -> _Truth:
     state = EngineState.read(engine.client)
-    cache = build_cache.settled(engine.client) if module == "build_cache_prune" else ()
-    return _Truth(frozenset(state.images), state.references, frozenset(cache))
+    cache = build_cache.settled(engine.client) if module in _WITH_CACHE else ()
+    containers = frozenset(name.lstrip("/") for name, _image, _state in state.containers.values())
+    return _Truth(frozenset(state.images), state.references, containers, frozenset(cache))
 
 
 def _said(result: Mapping[str, t.Any]) -> _Said:
-    said = _Said(set(), set(), set())
+    said = _Said(set(), set(), set(), set())
     stages = result.get("stages")
     for part in [result] if stages is None else [stage for stage in stages.values() if stage]:
         deleted = set(part.get("deleted") or ())
         (said.cache if "records" in part else said.images).update(deleted)
+        said.containers.update(part.get("removed") or ())
         said.names.update(name for name in part.get("untagged") or () if not name.startswith("moby-dangling@"))
     return said
 
 
 def _differences(before: _Truth, after: _Truth, planned: _Said, said: _Said, message: str | None) -> Iterator[str]:
-    for what in ("images", "names", "cache"):
+    for what in _Truth._fields:
         gone = getattr(before, what) - getattr(after, what)
         if gone - getattr(planned, what):
             yield f"{what} that were not planned are removed: {sorted(gone - getattr(planned, what))} ({message})"
@@ -163,7 +203,7 @@ def _differences(before: _Truth, after: _Truth, planned: _Said, said: _Said, mes
 
 def _left(before: _Truth, after: _Truth, planned: _Said, clean: Mapping[str, t.Any]) -> Iterator[str]:
     """What the run without a fault leaves of what was planned, or removes beyond it."""
-    for what in ("images", "names", "cache"):
+    for what in _Truth._fields:
         gone = getattr(before, what) - getattr(after, what)
         if gone != getattr(planned, what):
             yield (

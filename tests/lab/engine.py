@@ -80,6 +80,11 @@ class Engine:
         self.stop()
         self.start()
 
+    def kill(self) -> None:
+        """Kill it, as the kernel does for want of memory, and start it again."""
+        self.host.kill_engine()
+        self.start()
+
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[Engine]:
         """Nobody else's test uses this Engine inside the block. Test runs side by side share the lab."""

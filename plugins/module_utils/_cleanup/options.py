@@ -72,7 +72,11 @@ def check(name: str, options: t.Any, common: Mapping[str, t.Any], shown_as: str 
     if errors:
         return Checked(errors=errors)
     given = {**{key: common[key] for key in ("details", "layers") if key in common and key in spec}, **options}
-    validated = ArgumentSpecValidator(spec).validate(given)
+    try:
+        validated = ArgumentSpecValidator(spec).validate(given)
+    except (TypeError, ValueError, OverflowError) as exc:
+        # Ansible's own check ends so for some values, such as an infinite number of images.
+        return Checked(errors=(f"{shown_as}: {options!r} cannot be read: {exc}",))
     if validated.error_messages:
         return Checked(errors=tuple(f"{shown_as}: {message}" for message in validated.error_messages))
     try:

@@ -34,6 +34,7 @@ MISTAKES = [
         ["images: filters: 'dangling' is not a dictionary"],
     ),
     ("a required option that is missing", "policy", {"keep": {}}, ["policy: missing required arguments: remove"]),
+    ("what Ansible's own check ends at", "policy", {"remove": {}, "guard": {"max_images": float("inf")}}, None),
     ("what the stage's own reader refuses", "containers", {"states": ["exited"], "older_than": "soon"}, None),
     ("results of earlier tasks, which the chain knows itself", "images", {"after": []}, None),
 ]
