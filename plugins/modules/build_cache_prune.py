@@ -156,8 +156,9 @@ options:
     default: changes
 notes:
   - While builds are running, every record that was used in the last 10 minutes stays, because the Engine does not hold what a build
-    needs next. Builds are recognized by the records that they use. Where there is a sign of one, the task takes up to two seconds
-    longer. Right before each removal it looks once more.
+    needs next. With the containerd image store of an Engine before 28, every record stays then. Builds are recognized by the
+    records that they use. Where there is a sign of one, the task takes up to two seconds longer. Right before each removal it looks
+    once more.
 seealso:
   - module: imagewarden.docker.image_prune_policy
   - module: imagewarden.docker.image_usage_info

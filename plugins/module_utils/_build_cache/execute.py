@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import RECENT, shows_build
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import shows_build
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import SKIPPED, Verdict, own_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import EngineLost, Patience
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
@@ -119,7 +119,7 @@ class _Run:
         used = {record.id for record in records if record.in_use or record.last_used != planned.get(record.id)}
         spared = dict.fromkeys(used, "a build came to use it after planning")
         if shows_build(self._plan.cache.records, records):
-            began = f"a build started after planning, and it was used in the last {RECENT // 60} minutes"
+            began = f"a build started after planning, and {self._plan.cache.builds.reason()}"
             spared = {**dict.fromkeys(self._plan.recent, began), **spared}
         self._spared.update(
             {removal.record.id: spared[removal.record.id] for removal in batch if removal.record.id in spared}

@@ -12,7 +12,7 @@ import dataclasses
 import heapq
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import RECENT, is_recent
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import Builds
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import (
     CREATED,
     FRONTEND,
@@ -73,11 +73,11 @@ class Removal(t.NamedTuple):
 
 
 class Cache(t.NamedTuple):
-    """What a plan is made from: the records, the file system if a target asks for it, and whether builds are running."""
+    """What a plan is made from: the records, the file system if a target asks for it, and the builds that run."""
 
     records: tuple[CacheRecord, ...] = ()
     file_system: FileSystem | None = None
-    has_builds: bool = False
+    builds: Builds = Builds()
 
     @property
     def size(self) -> int:
@@ -148,7 +148,7 @@ def plan_prune(cache: Cache, request: Request, now: float) -> Plan:
     verdicts.update({record.id: _NOT_SELECTED for record in cache.records if record.id not in verdicts})
     breach = breach_of(len(removals), len(cache.records), request.guard)
     if breach is None:
-        recent = frozenset(removal.record.id for removal in removals if is_recent(removal.record, now))
+        recent = frozenset(removal.record.id for removal in removals if cache.builds.may_need(removal.record, now))
         return Plan(cache, request, removals, verdicts, goal, recent=recent)
     refused = {key: _refused(verdict, breach) for key, verdict in verdicts.items()}
     return Plan(cache, request, (), refused, goal, breach)
@@ -216,9 +216,11 @@ def keeper_of(record: CacheRecord, keep: Keep, now: float) -> Verdict | None:
 def _kept(cache: Cache, request: Request, now: float) -> dict[str, Verdict]:
     judged = ((record.id, keeper_of(record, request.keep, now)) for record in cache.records)
     kept = {record_id: verdict for record_id, verdict in judged if verdict is not None}
-    if not cache.has_builds:
+    if not cache.builds.are_running:
         return kept
-    return {**{record.id: _SPARED for record in cache.records if is_recent(record, now)}, **kept}
+    # BuildKit does not hold what a build will need next, and not all that it needs at this moment.
+    spared = Verdict(KEPT, BUILDS, f"builds are running, and {cache.builds.reason()}")
+    return {**{record.id: spared for record in cache.records if cache.builds.may_need(record, now)}, **kept}
 
 
 # What records mean to each other
@@ -322,8 +324,6 @@ def counted(number: int) -> str:
 
 # Verdicts
 
-#: BuildKit does not hold what a build will need next, and not all that it needs at this moment.
-_SPARED = Verdict(KEPT, BUILDS, f"builds are running, and it was used in the last {RECENT // 60} minutes")
 _NOT_SELECTED = Verdict(KEPT, NOTHING, "nothing selects it")
 _FREES_NOTHING = Verdict(KEPT, TARGET, "an image has its bytes too, so that its removal would free nothing")
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import RECENT
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import (
     BUILDS,
     KEPT,
@@ -67,8 +66,8 @@ def warnings(outcome: Outcome, result: Mapping[str, t.Any]) -> list[str]:
     texts = list(_idle(outcome.plan)) if outcome.plan.removals else []
     spared = sum(1 for verdict in outcome.plan.verdicts.values() if verdict.rule is BUILDS)
     if spared:
-        stay = "stays, because it was" if spared == 1 else "stay, because they were"
-        texts.append(f"builds are running: {counted(spared)} {stay} used in the last {RECENT // 60} minutes")
+        stay, reason = "stays" if spared == 1 else "stay", outcome.plan.cache.builds.reason(spared)
+        texts.append(f"builds are running: {counted(spared)} {stay}, because {reason}")
     skipped = [(key, verdict) for key, verdict in outcome.skipped.items() if not outcome.failure]
     if skipped:
         shown = "; ".join(f"{key}: {verdict.reason}" for key, verdict in skipped[:10])

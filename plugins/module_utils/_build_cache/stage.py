@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import read_records
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import Builds, read_records
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import Cache, plan_prune
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.report import report, warnings
@@ -59,9 +59,10 @@ class Stage:
         share layers.
         """
         freed = sum(result.get("space_expected", result.get("space_reclaimed")) or 0 for result in earlier)
-        records, has_builds = read_records(engine.build_cache, now)
+        records, are_running = read_records(engine.build_cache, now)
+        builds = Builds.of(engine.facts, are_running)
         records, unclear = _as_left(engine, snapshot, records, earlier)
-        cache = Cache(records, without_doubt(self._file_system(engine)), has_builds).after(freed)
+        cache = Cache(records, without_doubt(self._file_system(engine)), builds).after(freed)
         outcome = carry_out(plan_prune(cache, self.request, now), engine, check_mode)
         if outcome.left is not None and not check_mode:
             outcome = outcome._replace(left=outcome.left._replace(file_system=self._file_system(engine)))

@@ -51,6 +51,11 @@ class EngineFacts:
         """Whether the total of its images counts the blobs of the containerd store too: from 28.2 on."""
         return self.store != CONTAINERD or self._is_at_least(28, 2)
 
+    @property
+    def keeps_content_of_builds(self) -> bool:
+        """Whether it holds what a build made until its image has it: the containerd store of 26.1 does not, that of 28.5 does."""
+        return self.store != CONTAINERD or self._is_at_least(28)
+
     def _is_at_least(self, *release: int) -> bool:
         # A version that is no number is that of a build of the newest source.
         numbers = tuple(int(part) for part in self.version.split(".")[:2] if part.isdigit())

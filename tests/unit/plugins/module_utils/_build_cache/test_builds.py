@@ -7,11 +7,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import (
-    is_recent,
+    Builds,
     read_records,
     shows_build,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
 
 NOW = 1_800_000_000.0
@@ -47,7 +48,22 @@ def test_what_others_remove_is_no_build():
     assert not shows_build((OLD, FRESH), (OLD,))
 
 
-def test_a_record_of_unknown_age_may_be_recent():
-    assert is_recent(CacheRecord("a"), NOW)
-    assert is_recent(CacheRecord("a", created=NOW - 599), NOW)
-    assert not is_recent(CacheRecord("a", created=NOW - 600), NOW)
+NEEDED = [
+    # situation, record, whether a build may need it
+    ("of unknown age", CacheRecord("a"), True),
+    ("used ten minutes ago", CacheRecord("a", created=0.0, last_used=NOW - 599), True),
+    ("used before", CacheRecord("a", created=0.0, last_used=NOW - 600), False),
+    ("created lately", CacheRecord("a", created=NOW - 599), True),
+]
+
+
+@pytest.mark.parametrize(("found", "is_needed"), [row[1:] for row in NEEDED], ids=[row[0] for row in NEEDED])
+def test_what_a_build_may_need(found, is_needed):
+    assert Builds.of(EngineFacts(version="28.5.2", store="containerd"), True).may_need(found, NOW) == is_needed
+
+
+def test_with_containerd_of_an_older_engine_a_build_may_need_anything():
+    builds = Builds.of(EngineFacts(version="26.1.5+dfsg1", store="containerd"), True)
+    assert builds.may_need(OLD, NOW)
+    assert builds.reason() == "with this Engine any removal can break a build"
+    assert not Builds.of(EngineFacts(version="26.1.5+dfsg1", store="graphdriver"), True).may_need(OLD, NOW)

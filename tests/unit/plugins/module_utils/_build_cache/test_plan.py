@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import Builds
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import (
     DELETED,
     Cache,
@@ -222,7 +223,7 @@ def test_bytes_that_were_freed_before_count_for_the_disk():
 
 def test_while_builds_run_what_was_used_in_the_last_minutes_stays():
     records = (record("old", hours=1), record("recent", hours=0.1), record("kept", type="frontend", hours=0.1))
-    cache = Cache(records, has_builds=True)
+    cache = Cache(records, builds=Builds(True))
     made = plan_prune(cache, Request.parse({"remove": {"all": True}, "keep": {"types": ["frontend"]}}), NOW)
     assert going(made) == ["old"]
     assert reasons(made)["recent"] == "builds running: builds are running, and it was used in the last 10 minutes"

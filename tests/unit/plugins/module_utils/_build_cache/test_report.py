@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import Builds
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.execute import predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import (
     SKIPPED,
@@ -86,7 +87,7 @@ BUILDS = [
 def test_what_stays_for_the_builds_that_run_is_a_warning(recent, texts):
     records = tuple(CacheRecord(f"r{number}", "regular", last_used=NOW - 60) for number in range(recent))
     request = Request.parse({"remove": {"all": True}})
-    assert told(predict(plan_prune(Cache((COPY, *records), has_builds=True), request, NOW)))[1] == texts
+    assert told(predict(plan_prune(Cache((COPY, *records), builds=Builds(True)), request, NOW)))[1] == texts
 
 
 def test_what_stays_is_listed_on_request():
