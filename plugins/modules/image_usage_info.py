@@ -294,7 +294,7 @@ file_system:
 notices:
   description:
     - What matters for a cleanup. The same strings are shown as warnings of the task, except that the build cache has the most to
-      reclaim.
+      reclaim, and that containers of C(docker buildx) are builders with a build cache of their own.
   returned: success
   type: list
   elements: str
@@ -339,6 +339,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._usage.read imp
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
     NO_MANAGER,
     Moments,
+    builder_notices,
     cache_notices,
     notices,
     records_report,
@@ -379,7 +380,7 @@ def main() -> None:
         if module.params["snapshot"]:
             place = Place(module.params["docker_host"], module.params["usage_file"])
             usage["snapshot"] = save(engine, (), place, time.time()).document()
-        hints = told + cache_notices(disk_usage)
+        hints = told + cache_notices(disk_usage) + builder_notices(snapshot)
         finish(module, Report({**usage, "notices": hints, "check_mode": module.check_mode}, told))
 
 

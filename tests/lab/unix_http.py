@@ -49,7 +49,7 @@ def get_json(path: Path | str, url: str, timeout: float = 10) -> t.Any:
 def answers(path: Path | str) -> bool:
     """Whether an Engine answers on this socket."""
     try:
-        get_json(path, "/version", timeout=3)
+        get_json(path, "/version", timeout=15)
     except (OSError, ValueError, http.client.HTTPException):
         return False
     return True

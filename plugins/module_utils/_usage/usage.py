@@ -41,6 +41,10 @@ if t.TYPE_CHECKING:
 #: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
 _FEW_INODES = 90
 
+#: How buildx names the containers of its builders (``driver/docker-container``), and what they run.
+_BUILDER_NAME = "buildx_buildkit_"
+_BUILDER_IMAGE = "docker.io/moby/buildkit"
+
 #: A notice.
 NO_MANAGER = "services: the Engine is not a manager of a Swarm, so that it knows of no services"
 
@@ -129,6 +133,17 @@ def cache_notices(disk_usage: DiskUsage | None) -> list[str]:
     ]
 
 
+def builder_notices(snapshot: Snapshot) -> list[str]:
+    """That there are builders whose build cache is not the Engine's."""
+    builders = [container.name for container in snapshot.containers if _is_builder(container)]
+    if not builders:
+        return []
+    return [
+        "these containers are builders with a build cache of their own, which the Engine does not list (docker buildx prune"
+        f" removes it): {', '.join(builders)}"
+    ]
+
+
 def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: bool = True) -> list[str]:
     """What a cleaner should know before it counts on space."""
     texts = storage_notices(snapshot.engine)
@@ -148,6 +163,16 @@ def notices(snapshot: Snapshot, file_system: FileSystem | None, engine_told: boo
     if not engine_told:
         texts.append("the Engine did not report its disk usage: there are no totals, and no shared sizes")
     return texts
+
+
+def _is_builder(container: Container) -> bool:
+    """Whether C(docker buildx create) started it: by the name that it gives, or by BuildKit's own image."""
+    if container.name.startswith(_BUILDER_NAME):
+        return True
+    try:
+        return Reference.parse(container.image).name == _BUILDER_IMAGE
+    except ValueError:
+        return False
 
 
 def storage_notices(engine: EngineFacts) -> list[str]:

@@ -10,12 +10,15 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
+    Container,
     EngineFacts,
+    Snapshot,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, DiskUsage, Total
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
     Moments,
+    builder_notices,
     cache_notices,
     notices,
     records_report,
@@ -209,6 +212,21 @@ CACHES = [
 @pytest.mark.parametrize(("usage", "texts"), [row[1:] for row in CACHES], ids=[row[0] for row in CACHES])
 def test_the_cache_is_named_where_it_has_the_most_to_reclaim(usage, texts):
     assert cache_notices(usage) == texts
+
+
+BUILDERS = [
+    # name of a container, its image, whether it is a builder
+    ("buildx_buildkit_ci0", "registry.example.com/mirror/buildkit:v0.20", True),
+    ("builder", "moby/buildkit:buildx-stable-1", True),
+    ("web", "nginx", False),
+    ("lost", "sha256:" + 64 * "a", False),
+]
+
+
+@pytest.mark.parametrize(("name", "runs", "is_builder"), BUILDERS)
+def test_builders_with_a_cache_of_their_own_are_named(name, runs, is_builder):
+    host = Snapshot(containers=(Container("c1", name, image=runs),))
+    assert [text.rpartition(": ")[2] for text in builder_notices(host)] == ([name] if is_builder else [])
 
 
 def test_the_records_of_the_cache_are_listed_the_largest_first():
