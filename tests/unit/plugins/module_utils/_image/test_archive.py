@@ -50,11 +50,12 @@ def sha256(content):
 
 CONFIG = json.dumps({"rootfs": {"diff_ids": [f"sha256:{sha256(LAYER)}"]}}).encode()
 MANIFEST = b"a manifest"
+SIGNATURE = b"the manifest of a signature"
 ID = {GRAPHDRIVER: f"sha256:{sha256(CONFIG)}", CONTAINERD: f"sha256:{sha256(MANIFEST)}"}
 
 
 def entries(layout, tags=TAGS):
-    """The files of an archive: ``old`` as Engine 20.10 writes them, otherwise in the layout of OCI."""
+    """The files of an archive: ``old`` as Engine 20.10 writes them, otherwise in the layout of OCI, ``signed`` with a signature."""
     if layout == "old":
         config, layer = f"{sha256(CONFIG)}.json", "0a/layer.tar"
     else:
@@ -63,9 +64,11 @@ def entries(layout, tags=TAGS):
     files = {config: CONFIG, layer: LAYER, "manifest.json": json.dumps(manifest).encode()}
     if layout != "old":
         files[f"blobs/sha256/{sha256(MANIFEST)}"] = MANIFEST
-        files["index.json"] = json.dumps(
-            {"manifests": [{"digest": ID[CONTAINERD]} for _tag in tags or ["none"]]}
-        ).encode()
+        listed = [{"digest": ID[CONTAINERD]} for _tag in tags or ["none"]]
+        if layout == "signed":
+            files[f"blobs/sha256/{sha256(SIGNATURE)}"] = SIGNATURE
+            listed.append({"digest": f"sha256:{sha256(SIGNATURE)}"})
+        files["index.json"] = json.dumps({"manifests": listed}).encode()
     return files
 
 
@@ -136,6 +139,8 @@ WHOLE = [
     ("the containerd store", CONTAINERD, entries("oci"), TAGS),
     ("without tags, Engine 20.10", GRAPHDRIVER, entries("old", ()), ()),
     ("without tags, containerd", CONTAINERD, entries("oci", ()), ()),
+    ("from 29.1 on, with a signature", CONTAINERD, entries("signed"), TAGS),
+    ("without tags, with a signature", CONTAINERD, entries("signed", ()), ()),
 ]
 
 
