@@ -10,16 +10,21 @@ import os
 import typing as t
 
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
+    KEEP_USED_ON,
+    chosen_stages,
+    host_pattern,
     plain,
     play_errors,
     unknown_tags,
     unknown_variables,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+from ansible_collections.imagewarden.docker.plugins.plugin_utils._hosts import hosts_of
 
 #: Options of the command line, and the variables that hold what they choose.
 _TAGS = {"--tags": "ansible_run_tags", "--skip-tags": "ansible_skip_tags"}
@@ -45,6 +50,8 @@ class ActionModule(ActionBase):
         errors += unknown_variables(n for n in unknown if all(n in variables["hostvars"][h] for h in asked["hosts"]))
         if not asked["hosts"]:
             errors.append(f"target: {asked['target']!r} matches no host of the inventory")
+        read, mistakes = self._to_be_read(asked["hosts"], variables)
+        errors += mistakes
         if asked["report_dir"]:
             try:
                 # First of all: whatever fails from here on must not leave the report of another day.
@@ -54,7 +61,28 @@ class ActionModule(ActionBase):
         if errors:
             return {**result, "failed": True, "msg": "; ".join(errors)}
         number = len(asked["hosts"])
-        return {**result, "changed": False, "msg": f"{number} host{'' if number == 1 else 's'}"}
+        return {**result, "changed": False, "msg": f"{number} host{'' if number == 1 else 's'}", "read": read}
+
+    def _to_be_read(self, hosts: t.Iterable[str], variables: t.Mapping[str, t.Any]) -> tuple[list[str], list[str]]:
+        """The hosts that must be read first, because a host that is cleaned up keeps what they use; and mistakes."""
+        run_tags, skip_tags = variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or []
+        if "policy" not in chosen_stages(self._task.tags, run_tags, skip_tags):
+            return [], []
+        patterns: dict[str, None] = {}
+        errors: dict[str, None] = {}
+        for host in hosts:
+            try:
+                pattern, wrong = host_pattern(plain(variables["hostvars"][host].get(KEEP_USED_ON)))
+            except AnsibleError as exc:
+                pattern, wrong = "", [f"{KEEP_USED_ON}: {host}: {exc}"]
+            errors.update(dict.fromkeys(wrong))
+            patterns[pattern] = None
+        read: dict[str, None] = {}
+        for pattern in patterns:
+            found, wrong = hosts_of(KEEP_USED_ON, pattern, variables)
+            read.update(dict.fromkeys(found))
+            errors.update(dict.fromkeys(wrong))
+        return list(read), list(errors)
 
     def _is_named_on_the_command_line(self) -> bool:
         """Whether all tags are for this playbook, rather than for others that a playbook imports with it."""

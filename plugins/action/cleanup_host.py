@@ -12,15 +12,25 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewhere import (
+    Union,
+    in_words,
+    unknown_hosts,
+    with_kept,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory, utc_now
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import shortened
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
+    FAILED,
+    UNREACHABLE,
     failed_summary,
     host_report,
     host_summary,
     with_failure,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
+    KEEP_USED_ON,
+    STOP,
     Settings,
     chosen_stages,
     plain,
@@ -28,6 +38,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variab
     unknown_variables,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
+from ansible_collections.imagewarden.docker.plugins.plugin_utils._hosts import hosts_of
 
 
 class ActionModule(ActionBase):
@@ -50,8 +61,15 @@ class ActionModule(ActionBase):
             directory = self._directory(variables, "image_cleanup_report_dir")
             snapshots = self._directory(variables, "image_cleanup_snapshot_dir")
             settings = self._settings(variables)
-            chains = [self._chain(engine, settings, snapshots is not None, variables) for engine in settings.engines]
-            summary = host_summary(chains, check_mode)
+            elsewhere = self._elsewhere(settings, variables)
+            if elsewhere is not None and elsewhere.forbids(settings.if_unknown):
+                summary = elsewhere.refusal(host, check_mode)
+            else:
+                saves, numbers = snapshots is not None, range(len(settings.engines))
+                chains = [self._chain(number, settings, elsewhere, saves, variables) for number in numbers]
+                summary = host_summary(chains, check_mode)
+            if elsewhere is not None:
+                summary = {**summary, "keep_used_on": elsewhere.told()}
             if snapshots is not None:
                 summary = _saved(snapshots, host, summary, chains)
         except (AnsibleError, ImageWardenError) as exc:
@@ -68,6 +86,10 @@ class ActionModule(ActionBase):
         )
         for key in ("warnings", "deprecations"):
             result.setdefault(key, []).extend(text for chain in chains for text in chain.get(key) or ())
+        unknown = summary.get("keep_used_on", {}).get("unknown")
+        if unknown and chains:
+            known = in_words({found["host"]: found["reason"] for found in unknown})
+            result["warnings"].append(f"{host}: {KEEP_USED_ON}: {known}, and removed here by image_cleanup_if_unknown")
         return result
 
     def _run_of(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -93,13 +115,34 @@ class ActionModule(ActionBase):
             raise AnsibleError("; ".join([*errors, *mistakes]))
         return settings
 
-    def _chain(
-        self, engine: t.Mapping[str, t.Any], settings: Settings, saves: bool, variables: dict[str, t.Any]
-    ) -> dict[str, t.Any]:
-        """The result of the chain of one Engine; of a host that cannot be reached, what Ansible says of it."""
+    def _chosen(self, settings: Settings, variables: t.Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+        """The options of the stages that C(--tags) and C(--skip-tags) choose."""
         run_tags, skip_tags = variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or []
         chosen = chosen_stages(self._task.tags, run_tags, skip_tags)
-        stages = {stage: options for stage, options in settings.stages.items() if stage in chosen}
+        return {stage: options for stage, options in settings.stages.items() if stage in chosen}
+
+    def _elsewhere(self, settings: Settings, variables: t.Mapping[str, t.Any]) -> Elsewhere | None:
+        """What other hosts use, if a policy is to keep it. Raises :class:`AnsibleError` for a pattern without hosts."""
+        hosts, errors = hosts_of(KEEP_USED_ON, settings.keep_used_on, variables)
+        if errors:
+            raise AnsibleError("; ".join(errors))
+        if not hosts or not self._chosen(settings, variables).get("policy"):
+            return None
+        return Elsewhere.of(hosts, variables)
+
+    def _chain(
+        self,
+        number: int,
+        settings: Settings,
+        elsewhere: Elsewhere | None,
+        saves: bool,
+        variables: dict[str, t.Any],
+    ) -> dict[str, t.Any]:
+        """The result of the chain of one Engine; of a host that cannot be reached, what Ansible says of it."""
+        engine, stages = settings.engines[number], self._chosen(settings, variables)
+        if elsewhere is not None:
+            entries = elsewhere.union.kept_for(elsewhere.hosts, variables["inventory_hostname"], number)
+            stages["policy"] = with_kept(stages["policy"], entries)
         arguments = {**engine, **stages, "totals": settings.totals, "on_error": settings.on_error}
         if saves:
             arguments["snapshot"] = True
@@ -124,6 +167,46 @@ def _saved(
     except ImageWardenError as exc:
         return with_failure(summary, str(exc))
     return summary
+
+
+class Elsewhere(t.NamedTuple):
+    """What the hosts of C(image_cleanup_keep_used_on) use, and of which of them it is not known."""
+
+    hosts: tuple[str, ...]
+    union: Union
+    unknown: dict[str, str]
+
+    @classmethod
+    def of(cls, hosts: t.Sequence[str], variables: t.Mapping[str, t.Any]) -> Elsewhere:
+        """By what earlier plays of this run left."""
+        union = _left_by(variables, Union())
+        for host in hosts:
+            if host not in union.hosts:
+                union = _left_by(variables["hostvars"][host], union)
+        return cls(tuple(hosts), union, unknown_hosts(union, hosts, bool(variables.get("ansible_limit"))))
+
+    def forbids(self, if_unknown: str) -> bool:
+        """Whether nothing may be removed here."""
+        return bool(self.unknown) and if_unknown == STOP
+
+    def refusal(self, own: str, check_mode: bool) -> dict[str, t.Any]:
+        """The summary of a host that is left alone. One that could not be read itself says why."""
+        if own in self.union.unknown:
+            why, is_unreachable = self.union.unknown[own]
+            return failed_summary(why, check_mode, UNREACHABLE if is_unreachable else FAILED)
+        advice = "image_cleanup_if_unknown: continue removes nonetheless"
+        return failed_summary(f"{KEEP_USED_ON}: {in_words(self.unknown)}, so nothing was removed; {advice}", check_mode)
+
+    def told(self) -> dict[str, t.Any]:
+        """What the report says of it."""
+        unknown = [{"host": host, "reason": why} for host, why in self.unknown.items()]
+        return {"hosts": len(self.hosts), "unknown": unknown}
+
+
+def _left_by(variables: t.Mapping[str, t.Any], union: Union) -> Union:
+    """With the union that a host holds, if it holds one."""
+    left = (variables.get("image_cleanup__union") or {}).get("union")
+    return union.joined(Union.load(str(left))) if left else union
 
 
 def _written(directory: ReportDirectory, host: str, summary: dict[str, t.Any], began: str) -> dict[str, t.Any]:

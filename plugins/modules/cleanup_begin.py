@@ -16,6 +16,7 @@ author:
   - imagewarden contributors (@imagewarden)
 description:
   - The first task of the playbooks C(cleanup) and C(audit). It runs on the controller and touches no host.
+  - It finds which hosts must be read first, because others keep what they use.
   - It refuses a target without hosts, variables and tags that do not exist, and a directory for reports that cannot be written to.
     It removes the report of an earlier run.
 options:
@@ -75,4 +76,10 @@ msg:
   returned: always
   type: str
   sample: 12 hosts
+read:
+  description: The hosts of C(image_cleanup_keep_used_on), which are to be read before a host is cleaned up.
+  returned: success
+  type: list
+  elements: str
+  sample: [web-1, web-2]
 """

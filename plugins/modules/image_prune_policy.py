@@ -166,20 +166,27 @@ options:
       images:
         description:
           - Images to keep, such as those that other hosts use. There can be thousands.
-          - If none of them is on the host, a warning is shown.
+          - If none of them is on the host, apart from optional ones, a warning is shown.
         type: list
         elements: dict
         suboptions:
           image:
             description:
               - A reference, which keeps this name and so its image, or a digest or an ID, which keeps the whole image. A digest
-                that a registry knows matches whatever image store the host has.
-            type: str
+                that a registry knows matches whatever image store the host has. The first digits of a digest or an ID are enough.
+              - A list of them is accepted, too.
+            type: list
+            elements: str
             required: true
           reason:
             description:
               - Why it is kept, as results show it.
             type: str
+          optional:
+            description:
+              - Whether it may be missing on this host. Lists that are made for many hosts set this.
+            type: bool
+            default: false
       unknown_age:
         description:
           - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones say nothing about the age. With V(true), an
@@ -645,6 +652,21 @@ target:
         reason: the data root of the Engine (DockerRootDir)
         before: {percent: 91.2, inodes_percent: 20.0, free: 8800000000}
         after: {percent: 79.8, inodes_percent: 17.1, free: 20200000000}
+kept_by_list:
+  description: What selectors of O(remove) match and O(keep.images) keeps. Images are listed by their references.
+  returned: always, unless the task failed before planning
+  type: list
+  elements: dict
+  contains:
+    target:
+      description: The reference, or the ID of an image without one.
+      type: str
+      sample: registry.example.com/shop:1.4
+    reason:
+      description: Why it is kept, as the list says.
+      type: str
+      sample: used on web-3
+  sample: [{target: "registry.example.com/shop:1.4", reason: used on web-3}]
 guard:
   description: Which rule of O(guard) refused the plan. V(null) if none did.
   returned: always, unless the task failed before planning

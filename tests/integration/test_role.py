@@ -461,6 +461,56 @@ def test_tags_choose_stages(engines, tmp_path):
         assert (containers(engine), references(engine)) == ([], ["kept:1", "redis:7"])
 
 
+UNUSED = {"image_cleanup_policy": {"remove": {"all_unused": True}}}
+
+
+def test_what_other_hosts_use_is_kept(engines, tmp_path):
+    """By reference, in batches of one host, and the audit predicts it; a container that this run removes holds nothing."""
+    other, here = engines[0], engines[-1]
+    for engine in {other, here}:
+        state.import_image(engine.client, "shop:1")
+        state.import_image(engine.client, "shop:2")
+        state.import_image(engine.client, "old:1")
+    state.container(other.client, "shop:1", "running", name="web")
+    state.container(here.client, "old:1", "exited", name="old")
+    stopped = {"image_cleanup_containers": {"states": ["exited"]}}
+    hosts = inventory([here], tmp_path, **UNUSED, **stopped, image_cleanup_keep_used_on="all")
+    hosts["other"] = {"image_cleanup_docker": {"docker_host": other.docker_host}, "image_cleanup_policy": {}}
+    audit = run_playbook("imagewarden.docker.audit", hosts, tmp_path, image_cleanup_serial=1)
+    assert audit.code == 0, audit.last_lines
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path, image_cleanup_serial=1)
+    assert run.code == 0, run.last_lines
+    assert references(here) == ["shop:1"]
+    for report in (audit.reports[here.name], run.reports[here.name]):
+        assert report["keep_used_on"] == {"hosts": 2, "unknown": []}
+        kept = report["engines"][0]["stages"]["policy"]["kept_by_list"]
+        # Where both hosts have the same Engine, it keeps what is in use for itself.
+        assert kept == ([] if other is here else [{"target": "shop:1", "reason": "used on other"}])
+    assert stage_differences(audit.reports[here.name], run.reports[here.name]) == []
+
+
+def test_nothing_is_removed_where_it_is_not_known_what_others_use(engines, tmp_path):
+    engine = engines[-1]
+    state.import_image(engine.client, "old:1")
+    hosts = inventory([engine], tmp_path, **UNUSED, image_cleanup_keep_used_on="all")
+    hosts["down"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert run.code == 2, run.last_lines
+    statuses = {host["host"]: host["status"] for host in run.reports["report"]["hosts"]}
+    assert statuses == {engine.name: "failed", "down": "unreachable"}
+    assert "image_cleanup_keep_used_on: what is used on down (" in run.reports[engine.name]["message"]
+    limited = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path, "--limit", engine.name)
+    assert limited.code == 2, limited.last_lines
+    assert "down (--limit leaves it out, or it was lost)" in limited.reports[engine.name]["message"]
+    assert references(engine) == ["old:1"]
+    knowing = run_playbook(
+        "imagewarden.docker.cleanup", hosts, tmp_path, "--limit", engine.name, image_cleanup_if_unknown="continue"
+    )
+    assert knowing.code == 0, knowing.last_lines
+    assert [row["host"] for row in knowing.reports[engine.name]["keep_used_on"]["unknown"]] == ["down"]
+    assert references(engine) == []
+
+
 def test_options_of_the_connection_come_from_module_defaults_too(engines, tmp_path):
     engine = engines[0]
     stopped_containers(engine.client)

@@ -25,6 +25,7 @@ FLOORS = (
     ("_policy", "_container", "_build_cache"),
     ("_usage",),
     ("_cleanup",),
+    ("plugin_utils",),
     ("modules", "action", "filter"),
 )
 #: The files beside the rooms and the Engine's room know each other.
@@ -39,6 +40,7 @@ PURPOSES = {
     "_build_cache": "removing build cache",
     "_usage": "what images take up, and who uses them",
     "_cleanup": "the chain of a host, and the report on a fleet",
+    "plugin_utils": "what the action plugins share and only a controller has",
     "modules": "documentation and wiring",
     "action": "what the controller does before a module runs",
     "filter": "the reports of the role and the playbooks",

@@ -50,6 +50,7 @@ _TOLD = (
     "containers",
     "images",
     "records",
+    "kept_by_list",
     "space_reclaimed",
     "space_exact",
     "space_expected",

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _PREFIX = "image_cleanup_"
+KEEP_USED_ON = f"{_PREFIX}keep_used_on"
 #: Private variables of the role and the playbooks.
 _PRIVATE = "image_cleanup__"
 
@@ -28,6 +29,8 @@ STAGE_VARIABLES = {stage: f"{_PREFIX}{stage}" for stage in STAGES}
 #: Variables of the playbooks, and the fact that the role leaves.
 _OTHERS = ("report_dir", "snapshot_dir", "serial", "max_fail_percentage", "throttle", "summary")
 _ON_ERROR = ("continue", "stop")
+#: What to do when it is not known what another host uses.
+STOP, CONTINUE = "stop", "continue"
 
 #: Tags that Ansible itself knows.
 _CORE_TAGS = frozenset(["all", "always", "never", "tagged", "untagged"])
@@ -41,10 +44,12 @@ class Settings:
     stages: dict[str, dict[str, t.Any]]
     totals: bool
     on_error: str
+    keep_used_on: str
+    if_unknown: str
 
     VARIABLES: t.ClassVar[tuple[str, ...]] = (
         *STAGE_VARIABLES.values(),
-        *(f"{_PREFIX}{name}" for name in ("docker", "totals", "on_error")),
+        *(f"{_PREFIX}{name}" for name in ("docker", "totals", "on_error", "keep_used_on", "if_unknown")),
     )
 
 
@@ -74,7 +79,7 @@ def unknown_tags(option: str, tags: Iterable[str]) -> list[str]:
 
 def read_settings(values: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) -> tuple[Settings | None, list[str]]:
     """What the variables ask for, or what is wrong with them. ``defaults`` are connection options of C(module_defaults)."""
-    engines, errors = _engines(values["image_cleanup_docker"], defaults)
+    engines, errors = read_engines(values["image_cleanup_docker"], defaults)
     stages = {}
     for stage, variable in STAGE_VARIABLES.items():
         options = values[variable] if values[variable] is not None else {}
@@ -85,12 +90,26 @@ def read_settings(values: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) ->
     on_error = values["image_cleanup_on_error"]
     if on_error not in _ON_ERROR:
         errors.append(f"image_cleanup_on_error: {on_error!r} is neither continue nor stop")
+    pattern, wrong = host_pattern(values["image_cleanup_keep_used_on"])
+    errors += wrong
+    if_unknown = STOP if values["image_cleanup_if_unknown"] is None else values["image_cleanup_if_unknown"]
+    if if_unknown not in (STOP, CONTINUE):
+        errors.append(f"image_cleanup_if_unknown: {if_unknown!r} is neither {STOP} nor {CONTINUE}")
     if errors:
         return None, errors
-    return Settings(engines, stages, totals, on_error), []
+    return Settings(engines, stages, totals, on_error, pattern, if_unknown), []
 
 
-def _engines(value: t.Any, defaults: Mapping[str, t.Any]) -> tuple[tuple[dict[str, t.Any], ...], list[str]]:
+def host_pattern(value: t.Any) -> tuple[str, list[str]]:
+    """The pattern of hosts whose images are kept, empty for none. A list of patterns is one."""
+    parts = value if isinstance(value, list) else [value or ""]
+    if not all(isinstance(part, str) for part in parts):
+        return "", [f"{KEEP_USED_ON}: {value!r} is not a pattern of hosts"]
+    return ",".join(part.strip() for part in parts), []
+
+
+def read_engines(value: t.Any, defaults: Mapping[str, t.Any]) -> tuple[tuple[dict[str, t.Any], ...], list[str]]:
+    """The options of each connection, or what is wrong with them."""
     listed = value if isinstance(value, list) else [value or {}]
     errors = [error for options in listed for error in _connection_errors(options)]
     if not listed:

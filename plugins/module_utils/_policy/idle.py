@@ -83,9 +83,10 @@ def _idle_labels(option: str, labels: Iterable[LabelMatch], images: Iterable[Ima
 
 
 def _idle_images(keep: Keep, snapshot: Snapshot) -> Iterator[str]:
-    """Of a list that other hosts made, most entries are of no image here: only when all are, the list may be a wrong one."""
-    if not keep.images:
+    """Of a list, most entries may be of no image here: only when all are, the list may be a wrong one."""
+    expected = [named for named in keep.images if not named.optional]
+    if not expected:
         return
     found = NamedImages(snapshot)
-    if not any(found.has(named) for named in keep.images):
-        yield f"keep.images: none of these is on this host: {listed(named.text for named in keep.images)}"
+    if not any(found.has(named) for named in expected):
+        yield f"keep.images: none of these is on this host: {listed(named.text for named in expected)}"

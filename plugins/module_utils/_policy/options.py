@@ -41,7 +41,11 @@ _KEEP: dict[str, t.Any] = {
     "images": {
         "type": "list",
         "elements": "dict",
-        "options": {"image": {"type": "str", "required": True}, "reason": {"type": "str"}},
+        "options": {
+            "image": {"type": "list", "elements": "str", "required": True},
+            "reason": {"type": "str"},
+            "optional": {"type": "bool", "default": False},
+        },
     },
     "unknown_age": {"type": "bool"},
     "unrecoverable": {"type": "str", "choices": list(UNRECOVERABLE)},

@@ -46,6 +46,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason 
     CONFLICT,
     DANGLING,
     IN_USE,
+    LISTED,
     NOTHING,
     SINCE,
     TARGET,
@@ -105,7 +106,8 @@ class Decision:
 
     ``whys`` say of each image that loses something why nothing keeps that. ``goal`` is what the plan was made for, ``freed``
     and ``expected`` are the bytes that it frees at least and most likely. ``left`` is the number of images that the next
-    run is to remove. ``idle`` are sentences on rules that match nothing. ``breach`` is the guard's veto, with the ``largest`` images of what it refused.
+    run is to remove. ``listed`` is what C(remove) selects and C(keep.images) keeps.
+    ``idle`` are sentences on rules that match nothing. ``breach`` is the guard's veto, with the ``largest`` images of what it refused.
     """
 
     plan: Plan
@@ -114,6 +116,7 @@ class Decision:
     freed: int = 0
     expected: int = 0
     left: int = 0
+    listed: tuple[Kept, ...] = ()
     idle: tuple[str, ...] = ()
     breach: Breach | None = None
     largest: tuple[Image, ...] = ()
@@ -186,9 +189,12 @@ def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Decision:
         goal = goal_of(policy.target, evidence, snapshot)
     run = Run(snapshot, policy, goal)
     present = snapshot
+    listed_here: dict[str, Kept] = {}
     while True:
         done = len(run.steps)
         choice = choose(present, policy, evidence)
+        for kept in _kept_by_list(choice):
+            listed_here.setdefault(kept.target, kept)
         run.take(order(present, policy.target, evidence), choice, evidence)
         # What a removal leaves without a name, or frees of a child, may be selected by now: a second run must find nothing to
         # do, so this one goes on until that holds.
@@ -198,7 +204,11 @@ def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Decision:
     decision = run.decision()
     breach = breach_of(decision.plan, policy.guard)
     decision = decision if breach is None else _refused(decision, breach)
-    return dataclasses.replace(decision, idle=idle_rules(snapshot, policy))
+    return dataclasses.replace(decision, listed=tuple(listed_here.values()), idle=idle_rules(snapshot, policy))
+
+
+def _kept_by_list(choice: Choice) -> Iterator[Kept]:
+    return (kept for wanted in choice.wanted.values() for kept in wanted.kept if kept.reason.rule.name == LISTED)
 
 
 def images_to_verify(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> list[Image]:

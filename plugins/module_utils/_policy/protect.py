@@ -17,6 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidenc
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import (
     DIGESTS,
     IN_USE,
+    LISTED,
     UNKNOWN_AGE,
     UNRECOVERABLE,
     Reason,
@@ -169,7 +170,7 @@ def _keep_named(protection: Protection, snapshot: Snapshot, keep: Keep) -> None:
         return
     found = NamedImages(snapshot)
     for named in keep.images:
-        reason = Reason(Rule("keep.images", named.text), named.reason or "it is listed")
+        reason = Reason(Rule(LISTED, named.text), named.reason or "it is listed")
         for image in found.by_digits(named.digits):
             protection.keep_image(image, reason)
         tagged = named.tagged
@@ -187,24 +188,21 @@ class NamedImages:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._by_reference = {ref: image for image in snapshot.images for ref in image.references}
-        self._by_digest: dict[str, dict[str, Image]] = {}
-        for image in snapshot.images:
-            shown = [ref.digest for ref in image.references if ref.digest is not None]
-            shown += [name.rpartition("@")[2] for name in image.digests]
-            for digest in (image.id, *shown):
-                self._by_digest.setdefault(digest.rpartition(":")[2], {})[image.id] = image
-        self._ids = sorted((image.id.rpartition(":")[2], image) for image in snapshot.images)
-        self._digits = [digits for digits, _image in self._ids]
+        self._known = sorted(
+            ((digest.rpartition(":")[2], image) for image in snapshot.images for digest in _digests_of(image)),
+            key=lambda known: known[0],
+        )
+        self._digits = [digits for digits, _image in self._known]
 
     def by_digits(self, digits: str | None) -> list[Image]:
-        """The images whose ID begins with these hex digits, and those with a digest of just these."""
+        """The images whose ID or a digest begins with these hex digits."""
         if digits is None:
             return []
-        found = dict(self._by_digest.get(digits, {}))
+        found: dict[str, Image] = {}
         for position in range(bisect.bisect_left(self._digits, digits), len(self._digits)):
             if not self._digits[position].startswith(digits):
                 break
-            found[self._ids[position][1].id] = self._ids[position][1]
+            found[self._known[position][1].id] = self._known[position][1]
         return list(found.values())
 
     def has(self, named: NamedImage) -> bool:
@@ -214,6 +212,11 @@ class NamedImages:
     def by_reference(self, reference: Reference) -> Image | None:
         """The image with this tag."""
         return self._by_reference.get(reference)
+
+
+def _digests_of(image: Image) -> set[str]:
+    shown = {ref.digest for ref in image.references if ref.digest is not None}
+    return {image.id, *shown, *(name.rpartition("@")[2] for name in image.digests)}
 
 
 def _keep_by_pattern(protection: Protection, image: Image, keep: Keep) -> None:

@@ -43,6 +43,7 @@ ALL_UNUSED = Rule("remove.all_unused")
 UNKNOWN_AGE = Rule("keep.unknown_age")
 DIGESTS = Rule("keep.digests")
 UNRECOVERABLE = "keep.unrecoverable"
+LISTED = "keep.images"
 BEFORE, SINCE = "remove.before", "remove.since"
 
 

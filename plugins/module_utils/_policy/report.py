@@ -40,6 +40,7 @@ def policy_report(
     """The result of a policy. ``after`` is what was measured after a real run, and what is predicted in check mode."""
     result = report(outcome, details, layers)
     _explain(result["images"], decision)
+    result["kept_by_list"] = [{"target": kept.target, "reason": kept.reason.text} for kept in decision.listed]
     limit = policy.keep.younger_than
     result["guard"] = None if decision.breach is None else _guard(decision.breach, decision)
     result["younger_than"] = None

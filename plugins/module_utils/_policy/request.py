@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from itertools import chain
 
 from ansible_collections.imagewarden.docker.plugins.module_utils import _limits as limits
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
@@ -144,6 +145,7 @@ class NamedImage(t.NamedTuple):
     reason: str
     reference: Reference | None
     digits: str | None
+    optional: bool = False
 
     @property
     def tagged(self) -> Reference | None:
@@ -151,20 +153,26 @@ class NamedImage(t.NamedTuple):
         return None if self.reference is None else self.reference._replace(digest=None)
 
     @classmethod
-    def parse(cls, raw: t.Any) -> NamedImage:
-        """Read an entry of ``keep.images``. Raises ``ValueError``."""
+    def parse_entry(cls, raw: t.Any) -> tuple[NamedImage, ...]:
+        """Read an entry of ``keep.images``: an image, or several for one reason. Raises ``ValueError``."""
         fields = raw if isinstance(raw, dict) else {"image": raw}
-        unknown = [str(key) for key in fields if key not in ("image", "reason")]
-        if unknown or fields.get("image") is None:
+        unknown = [str(key) for key in fields if key not in ("image", "reason", "optional")]
+        if unknown or not fields.get("image"):
             raise ValueError(f"{raw!r} is not an image: write image, and reason if there is one")
-        text = str(fields["image"]).strip()
+        named = fields["image"] if isinstance(fields["image"], (list, tuple)) else [fields["image"]]
+        reason, optional = str(fields.get("reason") or ""), bool(fields.get("optional"))
+        return tuple(cls.parse(str(name).strip(), reason, optional) for name in named)
+
+    @classmethod
+    def parse(cls, text: str, reason: str = "", optional: bool = False) -> NamedImage:
+        """Read what names an image. Raises ``ValueError``."""
         digits = id_prefix(text)
         reference = None
         if not is_image_id(text) and not (digits is not None and (len(digits) == 64 or text.startswith("sha256:"))):
             reference = Reference.parse(text)
             if reference.digest is not None:
                 digits = reference.digest.partition(":")[2]
-        return cls(text, str(fields.get("reason") or ""), reference, digits)
+        return cls(text, reason, reference, digits, optional)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +215,9 @@ class Keep:
             patterns=_keep_patterns("keep.patterns", given.get("patterns", ()), use_regex),
             labels=_labels("keep.labels", given.get("labels", ())),
             digests=bool(given.get("digests")),
-            images=tuple(parse_all("keep.images", NamedImage.parse, given.get("images", ()))),
+            images=tuple(
+                chain.from_iterable(parse_all("keep.images", NamedImage.parse_entry, given.get("images", ())))
+            ),
             unknown_age=bool(given.get("unknown_age", True)),
             unrecoverable=limits.choice("keep.unrecoverable", given.get("unrecoverable", NEVER), UNRECOVERABLE),
         )

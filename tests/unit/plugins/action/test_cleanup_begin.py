@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
 
 from ansible_collections.imagewarden.docker.plugins.action import cleanup_begin
 
@@ -25,9 +26,12 @@ def _command_line(monkeypatch):
     monkeypatch.setattr(cleanup_begin.context, "CLIARGS", {"args": ("imagewarden.docker.audit",)})
 
 
-def begin(asked=(), everywhere=(), of_one=(), tags=("always",), **variables):
+def begin(asked=(), everywhere=(), of_one=(), tags=("always",), keep=(None, None), **variables):
     hostvars = {"web-1": dict.fromkeys([*everywhere, *of_one]), "web-2": dict.fromkeys(everywhere)}
-    variables = {**variables, **hostvars["web-1"], "hostvars": hostvars}
+    for host, pattern in zip(hostvars, keep):
+        hostvars[host].update({} if pattern is None else {"image_cleanup_keep_used_on": pattern})
+    groups = {"all": ["web-1", "web-2", "db-1"], "web": ["web-1", "web-2"]}
+    variables = {**variables, **hostvars["web-1"], "hostvars": hostvars, "groups": groups}
     return action(cleanup_begin, {**ASKED, **dict(asked)}, tags=tags).run(task_vars=variables)
 
 
@@ -69,6 +73,38 @@ MISTAKES = [
 def test_mistakes(asked, variables, message) -> None:
     found = begin(asked, **variables)
     assert (found["failed"], found["msg"]) == (True, message)
+
+
+READ = [
+    # situation, the pattern of each host, tags, hosts that are read
+    ("none", (None, ""), [], []),
+    ("one for all", ("web", "web"), [], ["web-1", "web-2"]),
+    ("one for each", ("db-1", "web-1"), [], ["db-1", "web-1"]),
+    ("no policy", ("web", "web"), ["containers"], []),
+]
+
+
+@pytest.mark.parametrize(("keep", "run_tags", "expected"), [row[1:] for row in READ], ids=[row[0] for row in READ])
+def test_hosts_that_are_read_first(keep, run_tags, expected) -> None:
+    assert begin(keep=keep, ansible_run_tags=run_tags)["read"] == expected
+
+
+def test_a_pattern_without_hosts_is_a_mistake_of_all() -> None:
+    found = begin(keep=("wbe", 3))
+    assert found["msg"] == (
+        "image_cleanup_keep_used_on: 3 is not a pattern of hosts;"
+        " image_cleanup_keep_used_on: 'wbe' matches no host of the inventory"
+    )
+
+
+def test_a_pattern_that_cannot_be_templated_names_its_host() -> None:
+    class Broken(dict):
+        def get(self, _name):
+            raise AnsibleError("undefined")
+
+    variables = {"hostvars": {"web-1": Broken()}, "groups": {}}
+    found = action(cleanup_begin, {**ASKED, "hosts": ["web-1"]}).run(task_vars=variables)
+    assert found["msg"] == "image_cleanup_keep_used_on: web-1: undefined"
 
 
 def test_a_variable_of_one_host_is_left_to_the_role() -> None:

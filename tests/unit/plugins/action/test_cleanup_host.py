@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.imagewarden.docker.plugins.action import cleanup_host
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewhere import Union, Use, User
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES
 
 from .actions import PLAY, action
@@ -156,3 +157,102 @@ def test_a_report_that_could_not_be_written_fails_and_what_was_done_stays(module
     summary = clean(image_cleanup_report_dir=str(tmp_path))["summary"]
     assert (summary["status"], summary["containers_removed"]) == ("failed", 1)
     assert "image_cleanup_report_dir: cannot write " in summary["message"]
+
+
+HOSTS = {"groups": {"all": ["web-1", "web-2", "web-3"], "web": ["web-1", "web-2"]}}
+APP = Use(images=((User("web-2", 0), ("app:1",)),))
+REFUSED = Use(unknown="refused", is_unreachable=True)
+
+
+def union(**uses):
+    return {
+        "image_cleanup__union": {"union": Union.of({name.replace("_", "-"): use for name, use in uses.items()}).dump()}
+    }
+
+
+def keep(module, left, pattern="web", hostvars=(), **variables):
+    """The summary, and what the chain is asked to keep."""
+    hostvars = {"web-1": {}, "web-2": {}, "web-3": {}, **dict(hostvars)}
+    found = clean(**HOSTS, **left, hostvars=hostvars, image_cleanup_keep_used_on=pattern, **variables)
+    starts = [arguments["policy"].get("keep") for arguments in started(module) if "policy" in arguments]
+    return found, starts
+
+
+def test_what_other_hosts_use_is_kept(module) -> None:
+    found, starts = keep(module, union(web_1=Use(), web_2=APP))
+    assert starts == [{"images": [{"image": ["app:1"], "reason": "used on web-2", "optional": True}]}]
+    assert found["summary"]["keep_used_on"] == {"hosts": 2, "unknown": []}
+    assert found["warnings"] == ["look"]
+
+
+def test_what_another_play_read_is_found(module) -> None:
+    _found, starts = keep(module, union(web_1=Use()), hostvars={"web-2": union(web_2=APP)})
+    assert [entry["image"] for entry in starts[0]["images"]] == [["app:1"]]
+
+
+NOT_KNOWN = [
+    # situation, what was read, variables, status, how the message begins
+    (
+        "another host",
+        union(web_1=Use(), web_2=REFUSED),
+        {},
+        "failed",
+        "image_cleanup_keep_used_on: what is used on web-2 (refused) is not known, so nothing was removed; ",
+    ),
+    ("the host itself", union(web_1=REFUSED, web_2=APP), {}, "unreachable", "refused"),
+    ("the Engine of the host itself", union(web_1=Use(unknown="no Engine"), web_2=APP), {}, "failed", "no Engine"),
+    (
+        "nothing was read",
+        {},
+        {},
+        "failed",
+        "image_cleanup_keep_used_on: what is used on web-1 (it was not read), web-2 (it was not read) is not known",
+    ),
+    (
+        "a host outside of the limit",
+        union(web_1=Use()),
+        {"ansible_limit": "web-1"},
+        "failed",
+        "image_cleanup_keep_used_on: what is used on web-2 (--limit leaves it out, or it was lost) is not known",
+    ),
+    (
+        "a pattern without hosts",
+        {},
+        {"pattern": "wbe"},
+        "failed",
+        "image_cleanup_keep_used_on: 'wbe' matches no host of the inventory",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("left", "variables", "status", "message"), [row[1:] for row in NOT_KNOWN], ids=[row[0] for row in NOT_KNOWN]
+)
+def test_a_host_is_left_alone_when_use_is_not_known(left, variables, status, message, module) -> None:
+    found, _starts = keep(module, left, **variables)
+    assert started(module) == []
+    assert (found["summary"]["status"], found["summary"]["failed"]) == (status, True)
+    assert found["message"].startswith(message)
+
+
+def test_a_host_goes_on_with_what_is_known_if_asked_to(module) -> None:
+    found, starts = keep(module, union(web_1=REFUSED, web_2=APP), image_cleanup_if_unknown="continue")
+    assert [entry["image"] for entry in starts[0]["images"]] == [["app:1"]]
+    assert found["summary"]["keep_used_on"]["unknown"] == [{"host": "web-1", "reason": "refused"}]
+    assert found["warnings"][-1].startswith(
+        "web-1: image_cleanup_keep_used_on: what is used on web-1 (refused) is not "
+    )
+
+
+NOT_DEPENDENT = [
+    ("no policy", {"image_cleanup_policy": {}}),
+    ("a policy that the tags leave out", {"ansible_run_tags": ["containers"]}),
+    ("no pattern", {"pattern": ""}),
+]
+
+
+@pytest.mark.parametrize("variables", [row[1] for row in NOT_DEPENDENT], ids=[row[0] for row in NOT_DEPENDENT])
+def test_a_host_that_keeps_nothing_for_others_depends_on_none(variables, module) -> None:
+    found, _starts = keep(module, {}, **variables)
+    assert len(started(module)) == 1
+    assert "keep_used_on" not in found["summary"]

@@ -10,6 +10,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.option
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
     Settings,
     chosen_stages,
+    host_pattern,
     plain,
     play_errors,
     read_settings,
@@ -50,6 +51,13 @@ def test_settings() -> None:
     assert settings.stages["policy"] == {"remove": {"dangling": True}}
     assert settings.stages["images"] == {}
     assert (settings.totals, settings.on_error) == (True, "continue")
+    assert (settings.keep_used_on, settings.if_unknown) == ("", "stop")
+
+
+def test_patterns_of_hosts() -> None:
+    assert host_pattern(None) == ("", [])
+    assert host_pattern("web") == ("web", [])
+    assert host_pattern(["web", " db "]) == ("web,db", [])
 
 
 MISTAKES = [
@@ -64,6 +72,8 @@ MISTAKES = [
     ),
     ("no Engine", "docker", [], "image_cleanup_docker: an empty list names no Engine"),
     ("an address alone", "docker", ["x"], "image_cleanup_docker: 'x' is not a dictionary of connection options"),
+    ("a number for hosts", "keep_used_on", 3, "image_cleanup_keep_used_on: 3 is not a pattern of hosts"),
+    ("a way not to know", "if_unknown", "fail", "image_cleanup_if_unknown: 'fail' is neither stop nor continue"),
     ("a way to go on", "on_error", "ignore", "image_cleanup_on_error: 'ignore' is neither continue nor stop"),
     ("a boolean", "totals", "maybe", "image_cleanup_totals: 'maybe' is not a boolean"),
 ]

@@ -582,6 +582,7 @@ LISTED = [
     ("a digest of a registry", digest_reference("r.io/x", "d7"), []),
     ("the digest alone", image_id("d7"), []),
     ("what is not here", "app:2", ["app:1", digest_reference("app", "d7"), "other:1"]),
+    ("the first digits of a digest", image_id("d7")[7:23], []),
     ("a short ID before all others", "a0f", ["app:1", digest_reference("app", "d7"), "other:1"]),
 ]
 
@@ -595,6 +596,15 @@ def test_a_list_of_images_keeps_by_reference_digest_or_id(named, expected, store
     assert going(plan) == expected
     if not expected:
         assert verdict(plan, "a1")[2].startswith("remove.all_unused selects it, but used on web-3")
+
+
+def test_a_plan_says_what_a_list_keeps_of_what_is_selected():
+    named = [{"image": ["app:1.8", image_id("aa")], "reason": "used on web-3"}, {"image": "x:1"}]
+    decision = planned({"remove": ALL, "keep": {"images": named}}, *APP)
+    assert [(kept.target, kept.reason.text) for kept in decision.listed] == [
+        ("app:1.8", "used on web-3"),
+        ("app:1.10", "used on web-3"),
+    ]
 
 
 def test_thousands_of_named_images_are_found_at_once():
@@ -659,6 +669,16 @@ IDLE = [
         "images that are all elsewhere",
         {"remove": ALL, "keep": {"images": [{"image": "x:1"}, {"image": "y:1"}]}},
         ["keep.images: none of these is on this host: x:1, y:1"],
+    ),
+    (
+        "images that need not be here",
+        {"remove": ALL, "keep": {"images": [{"image": "x:1", "optional": True}, {"image": "y:1", "optional": True}]}},
+        [],
+    ),
+    (
+        "images of which some must be here",
+        {"remove": ALL, "keep": {"images": [{"image": "jib:1", "optional": True}, {"image": "y:1"}]}},
+        ["keep.images: none of these is on this host: y:1"],
     ),
     ("images of which one is here", {"remove": ALL, "keep": {"images": [{"image": "x:1"}, {"image": "jib:1"}]}}, []),
 ]

@@ -129,6 +129,11 @@ ERRORS = [
         {"remove": ALL, "keep": {"images": [{"name": "app:1"}]}},
         "keep.images: {'name': 'app:1'} is not an image",
     ),
+    (
+        "an image without a name",
+        {"remove": ALL, "keep": {"images": [{"image": [], "reason": "x"}]}},
+        "keep.images: {'image': [], 'reason': 'x'} is not an image",
+    ),
     ("an image that cannot be", {"remove": ALL, "keep": {"images": [{"image": "App"}]}}, "keep.images: 'App' is not a"),
     ("a label turned round", {"remove": ALL, "keep": {"labels": ["keep!=1"]}}, "keep.labels: 'keep!=1' is not a label"),
     ("a label without its value", {"remove": {"labels": ["a="]}}, "remove.labels: 'a=' has no value"),
@@ -282,3 +287,13 @@ NAMED = [
 def test_an_image_is_named_by_a_reference_a_digest_or_an_id(text, reference, digits):
     named = NamedImage.parse(text)
     assert (named.reference and named.reference.full, named.digits) == (reference, digits)
+
+
+def test_several_images_stay_for_one_reason():
+    raw = [{"image": ["app:1", "abc123"], "reason": "used on web-3", "optional": True}, "db:2"]
+    keep = Policy.parse({"remove": ALL, "keep": {"images": raw}}).keep
+    assert [(named.text, named.reason, named.optional) for named in keep.images] == [
+        ("app:1", "used on web-3", True),
+        ("abc123", "used on web-3", True),
+        ("db:2", "", False),
+    ]
