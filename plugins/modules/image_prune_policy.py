@@ -227,7 +227,7 @@ options:
           - The most that all images may take up, such as V(20GB) (of 10^9 bytes), V(20GiB) (of 2^30 bytes) or V(50%) of the
             file system that holds the Engine's images. A unit is required.
           - It is compared with what C(docker system df) prints for images, in which a layer that several images share counts
-            once.
+            once. With the containerd image store of an Engine before 29.6, that contains the build cache, which is left out here.
         type: str
       disk_used_above:
         description:

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from tests.integration import build_cache
 from tests.integration.engine_state import layers_size
 from tests.integration.module_run import run_module
 from tests.lab import archive, published, state
@@ -56,6 +57,18 @@ def test_a_target_of_four_megabytes_takes_one_of_six_images_of_five(fresh_engine
     most = 13_000_000 if fresh_engine.name == "e26-containerd" else 10_200_000
     assert 9_900_000 < result["space_expected"] < most
     assert result["target"]["met"]
+
+
+def test_a_limit_of_size_does_not_count_the_build_cache(fresh_engine: Engine, tmp_path: Path) -> None:
+    client = fresh_engine.client
+    build_cache.build(client, 'RUN ["/bin/busybox", "cp", "/bin/busybox", "/one"]\n')
+    client.remove_image("built:1")
+    assert sum(record["Size"] for record in build_cache.settled(client).values() if not record["Shared"]) > 2_000_000
+    images = sum(image["Size"] for image in client.images())
+    # What the cache has beyond the images would be too much.
+    target = {"total_size": f"{images + 500_000}B"}
+    result = check_and_run(fresh_engine, tmp_path / "usage.json", remove={"all_unused": True}, target=target)
+    assert (result["changed"], result["target"]["met"]) == (False, True)
 
 
 def test_labels_of_an_image_whose_platform_was_not_pulled_are_not_known_and_keep_it(

@@ -52,6 +52,11 @@ class EngineFacts:
         return self.store != CONTAINERD or self._is_at_least(28, 2)
 
     @property
+    def counts_build_cache(self) -> bool:
+        """Whether the total of its images has all snapshots of the containerd store, those of the build cache too: until 29.6."""
+        return self.store == CONTAINERD and not self._is_at_least(29, 6)
+
+    @property
     def keeps_content_of_builds(self) -> bool:
         """Whether it holds what a build made until its image has it: the containerd store of 26.1 does not, that of 28.5 does."""
         return self.store != CONTAINERD or self._is_at_least(28)

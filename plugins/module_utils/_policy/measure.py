@@ -89,12 +89,25 @@ def gather(
 def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
     """What the policy's target is held against."""
     target = policy.target
-    usage = engine.disk_usage("image") if target is not None and target.total_size is not None else None
     minds_disk = target is not None and target.minds_disk
     return Measured(
-        None if usage is None or usage.images is None else usage.images.size,
+        _images_size(engine) if target is not None and target.total_size is not None else None,
         read_file_system(docker_host, engine.facts, target.disk_path) if target is not None and minds_disk else None,
     )
+
+
+def _images_size(engine: Engine) -> int | None:
+    """The bytes of all images, without the build cache that some Engines add to them."""
+    usage = engine.disk_usage("image")
+    if usage is None or usage.images is None:
+        return None
+    if not engine.facts.counts_build_cache:
+        return usage.images.size
+    cached = engine.disk_usage("build-cache")
+    if cached is None or cached.build_cache is None:
+        return None
+    # A record's size has its blobs too, which are not in the total: rather too few bytes of images are counted than too many.
+    return max(usage.images.size - cached.build_cache.size, 0)
 
 
 def save(engine: Engine, earlier: Iterable[Mapping[str, t.Any]], place: Place, now: float) -> SavedSnapshot:
@@ -103,9 +116,8 @@ def save(engine: Engine, earlier: Iterable[Mapping[str, t.Any]], place: Place, n
     ``earlier`` are results of tasks that check mode only predicted, after which a policy would run.
     """
     present = engine.read()
-    usage = engine.disk_usage("image")
     measured = Measured(
-        None if usage is None or usage.images is None else usage.images.size,
+        _images_size(engine),
         read_file_system(place.docker_host, engine.facts, place.disk_path),
     ).after(predicted_bytes(present, earlier), counted_share(present))
     record, notice = load(place.usage_file, engine.facts.id)
