@@ -21,6 +21,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
     Guard,
     Keep,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,18 +38,8 @@ if t.TYPE_CHECKING:
 DELETED, KEPT, SKIPPED = "deleted", "kept", "skipped"
 
 
-class Rule(t.NamedTuple):
-    """A rule by its option, with the value that applied; decisions look at ``name`` alone."""
-
-    name: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.detail}" if self.detail else self.name
-
-
 ALL, UNUSED = Rule("remove.all"), Rule("remove.unused")
-IN_USE, HAS_CHILD, TARGET, NOTHING = Rule("in use"), Rule("child"), Rule("target"), Rule("none")
+IN_USE, HAS_CHILD, TARGET = Rule("in use"), Rule("child"), Rule("target")
 BUILDS = Rule("builds running")
 
 

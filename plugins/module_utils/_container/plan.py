@@ -28,6 +28,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
     id_prefix,
     short_id,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
 if t.TYPE_CHECKING:
@@ -67,16 +68,6 @@ ORCHESTRATORS = (
 )
 
 
-class Rule(t.NamedTuple):
-    """An option that decided, and the part of it that did."""
-
-    option: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.option}: {self.detail}" if self.detail else self.option
-
-
 class Verdict(t.NamedTuple):
     """What becomes of a container, by which rules, and why. Without a rule nothing selects it."""
 
@@ -87,7 +78,7 @@ class Verdict(t.NamedTuple):
     @property
     def rule(self) -> str:
         """The rules as results show them."""
-        return shown(self.rules) or "none"
+        return shown(self.rules or (NOTHING,))
 
 
 class Selection(t.NamedTuple):
@@ -232,7 +223,7 @@ def plan_containers(
 
 def _conflict(container: Container, rules: Sequence[Rule], verdict: Verdict) -> Conflict | None:
     """The conflict of a container that the task names, and that only its state keeps."""
-    named = next((rule.detail for rule in rules if rule.option == "names"), None)
+    named = next((rule.detail for rule in rules if rule.name == "names"), None)
     by_state = verdict.rules == (Rule("states"),) and container.state != _LEAVING
     return Conflict(named, container) if named is not None and by_state else None
 

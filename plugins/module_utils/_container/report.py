@@ -86,7 +86,7 @@ def warnings(outcome: Outcome) -> list[str]:
     ]
     if plan.snapshot.containers:
         texts += [
-            f"{rule.option}: {rule.detail!r} matches no container here, so that it protects nothing"
+            f"{rule.name}: {rule.detail!r} matches no container here, so that it protects nothing"
             for rule in idle_rules(plan.snapshot, plan.request)
         ]
     unsized = sum(1 for step in outcome.steps if step.status == DONE and step.step.container.size is None)
@@ -118,7 +118,7 @@ def _named_but_kept(outcome: Outcome) -> list[tuple[Container, Verdict]]:
         (container, plan.verdicts[container.id])
         for container in _ordered(plan.snapshot.containers)
         if container.id in plan.verdicts
-        and any(rule.option == "names" for rule in plan.selection.rules.get(container.id, ()))
+        and any(rule.name == "names" for rule in plan.selection.rules.get(container.id, ()))
     ]
 
 

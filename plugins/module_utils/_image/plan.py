@@ -25,10 +25,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.select i
     select,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import (
     MOUNTED,
-    SEVERAL_REFERENCES,
     Conflict,
     Effect,
     Removal,
@@ -47,16 +47,23 @@ SKIPPED = "skipped"
 
 NOT_SELECTED = "nothing selects it"
 
+SAFETY, UNTAG_ONLY, FILTERS = Rule("safety"), Rule("untag_only"), Rule("filters")
+
 #: Conflicts of which a message has room for the remedy of each.
 _FEW = 3
 
 
 class Verdict(t.NamedTuple):
-    """What becomes of an image, why, and by which rule."""
+    """What becomes of an image, why, and by which rules."""
 
     action: str
     reason: str
-    rule: str
+    rules: tuple[Rule, ...]
+
+    @property
+    def rule(self) -> str:
+        """The rules as results show them."""
+        return ", ".join(map(str, self.rules))
 
 
 class Step(t.NamedTuple):
@@ -122,7 +129,7 @@ class Simulation:
         force: bool = False,
         prune_parents: bool = True,
         untag_only: bool = False,
-        protection: Callable[[Reference], str | None] = lambda reference: None,
+        protection: Callable[[Reference], Rule | None] = lambda reference: None,
     ) -> None:
         self.store = store_kind(snapshot.engine)(snapshot)
         self._unread = {image.id for image in snapshot.images if image.names_unread}
@@ -147,7 +154,7 @@ class Simulation:
         if verdict is not None:
             return verdict
         if image.id in self._unread:
-            return Verdict(KEPT, "it has a name that is not a valid reference", "safety")
+            return Verdict(KEPT, "it has a name that is not a valid reference", (SAFETY,))
         outcome = self.store.predict(removal, self._force, self._prune_parents and not spare_parents)
         if isinstance(outcome, Effect):
             going = [reference for image_id, reference in outcome.untagged]
@@ -155,7 +162,7 @@ class Simulation:
             if verdict is not None:
                 return verdict
         if self._untag_only and (isinstance(outcome, Conflict) or self._takes_last_reference(image.id, outcome)):
-            return Verdict(KEPT, "its last reference is not removed", "untag_only")
+            return Verdict(KEPT, "its last reference is not removed", (UNTAG_ONLY,))
         if isinstance(outcome, Effect) and not self._force:
             return self._mounted(outcome) or outcome
         return outcome
@@ -186,7 +193,7 @@ class Simulation:
         for reference in references:
             rule = self._protection(reference)
             if rule is not None:
-                return Verdict(KEPT, f"{reference.familiar} is protected", rule)
+                return Verdict(KEPT, f"{reference.familiar} is protected", (rule,))
         return None
 
     def _takes_last_reference(self, image_id: str, effect: Effect) -> bool:
@@ -216,7 +223,7 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
         untag_only=request.untag_only,
         protection=_exclusions(snapshot, request).get,
     )
-    verdicts = {image_id: Verdict(KEPT, reason, rule) for image_id, reason, rule in selection.kept}
+    verdicts = {image_id: Verdict(KEPT, reason, (FILTERS,)) for image_id, reason in selection.rejected}
     steps: list[Step] = []
     clashes: list[Clash] = []
     pending = list(selection.candidates)
@@ -235,7 +242,7 @@ def plan_removal(snapshot: Snapshot, request: Request, now: float) -> Plan:
         # goes on until that holds.
         pending = _selected_by_now(snapshot, request, steps, selection, now) if len(steps) > done else []
     for clash in clashes:
-        verdicts[clash.candidate.removal.image_id] = Verdict(SKIPPED, describe(clash.conflict), clash.candidate.rule)
+        verdicts[clash.candidate.removal.image_id] = Verdict(SKIPPED, describe(clash.conflict), (clash.candidate.rule,))
     plan = Plan(
         snapshot,
         tuple(steps),
@@ -271,17 +278,17 @@ def refuse(plan: Plan, message: str) -> Plan:
     """The same plan with nothing done."""
     held_back = {step.candidate.removal.image_id: step.candidate.rule for step in plan.steps}
     verdicts = {
-        i: Verdict(KEPT, "nothing was removed, because the task was refused", rule) for i, rule in held_back.items()
+        i: Verdict(KEPT, "nothing was removed, because the task was refused", (rule,)) for i, rule in held_back.items()
     }
     return dataclasses.replace(plan, steps=(), verdicts={**verdicts, **plan.verdicts}, refusal=message)
 
 
-def _exclusions(snapshot: Snapshot, request: Request) -> dict[Reference, str]:
+def _exclusions(snapshot: Snapshot, request: Request) -> dict[Reference, Rule]:
     """The references that excludes protect, each with the rule that says so."""
     if not request.excludes:
         return {}
     return {
-        reference: f"excludes: {pattern.text}"
+        reference: Rule("excludes", pattern.text)
         for image in snapshot.images
         for reference, pattern in protected_by(request.excludes, image).items()
     }
@@ -309,11 +316,12 @@ def remedy(clash: Clash, snapshot: Snapshot) -> str:
         advice = (
             f"remove the container first (container_remove, names: {names}{f', states: {states}' if running else ''})"
         )
-    elif conflict.reason == SEVERAL_REFERENCES:
+    elif conflict.children:
+        advice = f"remove the child images first ({', '.join(short_id(child) for child in conflict.children)})"
+    else:
+        # The one conflict that nothing but the image itself makes: it has several references.
         image = next(image for image in snapshot.images if image.id == clash.candidate.removal.image_id)
         advice = f"name the references instead of the ID ({', '.join(ref.familiar for ref in image.references)})"
-    else:
-        advice = f"remove the child images first ({', '.join(short_id(child) for child in conflict.children)})"
     return advice + (", or as the last resort set force: true" if conflict.forceable else "")
 
 
@@ -336,5 +344,7 @@ def _conflict_message(clashes: t.Sequence[Clash], snapshot: Snapshot) -> str:
 def unselected(plan: Plan) -> dict[str, Verdict]:
     """Verdicts for the images that a plan does not mention."""
     return {
-        image.id: Verdict(KEPT, NOT_SELECTED, "none") for image in plan.snapshot.images if image.id not in plan.verdicts
+        image.id: Verdict(KEPT, NOT_SELECTED, (NOTHING,))
+        for image in plan.snapshot.images
+        if image.id not in plan.verdicts
     }

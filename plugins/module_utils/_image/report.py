@@ -24,6 +24,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
     unselected,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Freed, freed
@@ -127,6 +128,7 @@ def container_facts(container: Container) -> dict[str, str]:
     return {"name": container.name, "id": short_id(container.id), "state": container.state}
 
 
+_PARENTS = Rule("prune_parents")
 _DIGITS_RE = re.compile(r"([0-9]+)")
 
 
@@ -139,21 +141,21 @@ def _verdicts(outcome: Outcome) -> dict[str, Verdict]:
         removal, rule = step.step.candidate.removal, step.step.candidate.rule
         if not step.untagged and not step.deleted:
             if verdicts[removal.image_id].action not in (UNTAGGED, DELETED):
-                verdicts[removal.image_id] = Verdict(SKIPPED, step.reason, rule)
+                verdicts[removal.image_id] = Verdict(SKIPPED, step.reason, (rule,))
             continue
         names_left[removal.image_id] -= set(step.untagged)
         if removal.image_id not in step.deleted:
             why = _why_it_stays(names_left[removal.image_id], plan.verdicts.get(removal.image_id))
-            verdicts[removal.image_id] = Verdict(UNTAGGED, why, rule)
+            verdicts[removal.image_id] = Verdict(UNTAGGED, why, (rule,))
         for image_id in step.deleted:
             if image_id == removal.image_id:
                 reason = (
                     "its last reference was removed" if removal.reference is not None else "it was removed by its ID"
                 )
-                verdicts[image_id] = Verdict(DELETED, reason, rule)
+                verdicts[image_id] = Verdict(DELETED, reason, (rule,))
             else:
                 reason = f"it was an untagged parent of {short_id(removal.image_id)} that nothing else needs"
-                verdicts[image_id] = Verdict(DELETED, reason, "prune_parents")
+                verdicts[image_id] = Verdict(DELETED, reason, (_PARENTS,))
     return verdicts
 
 

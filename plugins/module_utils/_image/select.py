@@ -19,6 +19,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
     id_prefix,
     short_id,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
@@ -36,7 +37,7 @@ class Candidate(t.NamedTuple):
 
     removal: Removal
     target: str
-    rule: str
+    rule: Rule
 
 
 class Compared(t.NamedTuple):
@@ -46,12 +47,19 @@ class Compared(t.NamedTuple):
     found: Removal
 
 
+class Rejected(t.NamedTuple):
+    """An image that a request names but its filters reject, and why."""
+
+    image_id: str
+    reason: str
+
+
 class Selection(t.NamedTuple):
-    """What a request means on a snapshot. ``kept`` are images that it names but its filters reject, with the reason."""
+    """What a request means on a snapshot."""
 
     candidates: tuple[Candidate, ...]
     absent: tuple[str, ...]
-    kept: tuple[tuple[str, str, str], ...] = ()
+    rejected: tuple[Rejected, ...] = ()
 
 
 def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
@@ -61,33 +69,33 @@ def select(snapshot: Snapshot, request: Request, now: float) -> Selection:
     """
     candidates: list[Candidate] = []
     absent: list[str] = []
-    kept: list[tuple[str, str, str]] = []
+    rejected: list[Rejected] = []
     finder = Finder(snapshot)
     for name in request.names or ():
         removal = finder.find(name)
         if removal is None:
             absent.append(name)
             continue
-        candidates.append(Candidate(removal, name, f"names: {name}"))
+        candidates.append(Candidate(removal, name, Rule("names", name)))
     for image in newest_first(snapshot.images):
         for reference in image.references:
             pattern = first_match(request.patterns or (), reference)
             if pattern is not None:
                 candidates.append(
-                    Candidate(Removal(image.id, reference), reference.familiar, f"patterns: {pattern.text}")
+                    Candidate(Removal(image.id, reference), reference.familiar, Rule("patterns", pattern.text))
                 )
     if request.filters is not None:
         reasons = {image.id: rejection(request.filters, image, snapshot, now) for image in snapshot.images}
-        kept = [
-            (c.removal.image_id, str(reasons[c.removal.image_id]), "filters")
+        rejected = [
+            Rejected(c.removal.image_id, str(reasons[c.removal.image_id]))
             for c in candidates
             if reasons[c.removal.image_id]
         ]
         candidates = [c for c in candidates if not reasons[c.removal.image_id]]
         if request.names is None and request.patterns is None:
             matched = [image for image in snapshot.images if not reasons[image.id]]
-            candidates = list(_every_reference(matched, snapshot, f"filters: {request.filters}"))
-    return Selection(tuple(_ids_last(candidates)), tuple(dict.fromkeys(absent)), tuple(kept))
+            candidates = list(_every_reference(matched, snapshot, Rule("filters", str(request.filters))))
+    return Selection(tuple(_ids_last(candidates)), tuple(dict.fromkeys(absent)), tuple(rejected))
 
 
 def rejection(filters: Filters, image: Image, snapshot: Snapshot, now: float) -> str | None:
@@ -115,7 +123,7 @@ def rejection(filters: Filters, image: Image, snapshot: Snapshot, now: float) ->
     return None
 
 
-def _every_reference(images: Iterable[Image], snapshot: Snapshot, rule: str) -> Iterator[Candidate]:
+def _every_reference(images: Iterable[Image], snapshot: Snapshot, rule: Rule) -> Iterator[Candidate]:
     """Each reference of these images, or the image itself when it has none. Hidden parents are left to ``prune_parents``."""
     for image in newest_first(images):
         if image.references:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import Reason, Rule
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import Reason
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import CREATED, TAGGED, VERSION
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._versions import versions_of
 
 if t.TYPE_CHECKING:

@@ -47,14 +47,12 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason 
     DANGLING,
     IN_USE,
     LISTED,
-    NOTHING,
     SINCE,
     TARGET,
     UNKNOWN_AGE,
     UNRECOVERABLE,
     Kept,
     Reason,
-    Rule,
     listed,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
@@ -64,6 +62,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
     Guard,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Effect, Removal
@@ -265,7 +264,7 @@ def select(snapshot: Snapshot, policy: Policy, protection: Protection, uses: Map
             target = image.id if reference is None else reference.familiar
             reason = protection.of(image, reference) or (ageless if other_rule is None else None)
             if reason is None:
-                candidates.append((Candidate(Removal(image.id, reference), target, str(rule)), rule))
+                candidates.append((Candidate(Removal(image.id, reference), target, rule), rule))
             else:
                 kept.append(Kept(target, rule, reason))
         if not is_unused and (policy.remove.all_unused or by_dangling) and not candidates and not kept:
@@ -483,9 +482,9 @@ class Run:
         tally = self._tally
         return Decision(plan, self._whys, self._goal, tally.bytes, tally.expected, len(self._left - self._touched))
 
-    def _rule_of(self, reference: Reference) -> str | None:
+    def _rule_of(self, reference: Reference) -> Rule | None:
         reason = self._protection.references.get(reference)
-        return None if reason is None else str(reason.rule)
+        return None if reason is None else reason.rule
 
     def _add(self, step: Step) -> None:
         self.steps.append(step)
@@ -535,7 +534,7 @@ class Run:
         if outcome is None:
             return None
         if isinstance(outcome, Verdict):
-            return Reason(Rule(outcome.rule), outcome.reason)
+            return Reason(outcome.rules[0], outcome.reason)
         if isinstance(outcome, Conflict):
             return Reason(IN_USE if outcome.containers else CONFLICT, describe(outcome))
         reason = _unselected_tag(candidate, outcome, wanted) or self._too_many(candidate, outcome)
@@ -543,7 +542,7 @@ class Run:
             return reason
         for parent, kept in kept_parents.items() if outcome.deleted else ():
             text = f"its child {short_id(wanted.image.id)} is removed without it, because {kept.text}"
-            self._verdicts.setdefault(parent, Verdict(KEPT, text, str(kept.rule)))
+            self._verdicts.setdefault(parent, Verdict(KEPT, text, (kept.rule,)))
         return self._simulation.commit(candidate, outcome, spare_parents)
 
     def _kept_parents(self, image: Image) -> dict[str, Reason]:
@@ -596,7 +595,7 @@ def _unselected_tag(candidate: Candidate, effect: Effect, wanted: Wanted) -> Rea
 def _verdict(image: Image, kept: Sequence[Kept]) -> Verdict:
     """Why an image stays, for all that selects it and all that keeps it; what keeps several names says so once."""
     selectors = ", ".join(dict.fromkeys(str(entry.selector) for entry in kept if entry.selector is not None))
-    rules = ", ".join(dict.fromkeys(str(entry.reason.rule) for entry in kept))
+    rules = tuple(dict.fromkeys(entry.reason.rule for entry in kept))
     targets: dict[str, list[str]] = {}
     for entry in kept:
         targets.setdefault(entry.reason.text, []).append(entry.target)

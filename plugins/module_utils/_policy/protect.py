@@ -21,7 +21,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason 
     UNKNOWN_AGE,
     UNRECOVERABLE,
     Reason,
-    Rule,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import (
     CREATED,
@@ -32,6 +31,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
     VERIFY,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time

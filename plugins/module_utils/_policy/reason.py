@@ -11,20 +11,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import Rule
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MOST_NAMES = 5
-
-
-class Rule(t.NamedTuple):
-    """A rule by its option, with the value that applied; decisions look at ``name`` alone."""
-
-    name: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.detail}" if self.detail else self.name
 
 
 class Reason(t.NamedTuple):
@@ -36,7 +28,6 @@ class Reason(t.NamedTuple):
 
 IN_USE = Rule("in use")
 CONFLICT = Rule("conflict")
-NOTHING = Rule("none")
 TARGET = Rule("target")
 DANGLING = Rule("remove.dangling")
 ALL_UNUSED = Rule("remove.all_unused")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
@@ -22,6 +24,11 @@ STORES = (GRAPHDRIVER, CONTAINERD)
 
 #: 2023-11-14T22:13:20Z
 CREATED = 1_700_000_000
+
+
+def cases(rows):
+    """The rows of a table as parameters of a test; the first cell, the situation, is the name of the row."""
+    return [pytest.param(*row[1:], id=row[0]) for row in rows]
 
 
 def image_id(digits):

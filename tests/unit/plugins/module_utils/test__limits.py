@@ -12,6 +12,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._limits import DiskUse, choice, given, percent, whole
 
+from .builders import cases
+
 GOOD = [
     # situation, what is read, expected
     ("options that have no value are left out", lambda: given("keep", {"a": 1, "b": None}, "ab"), {"a": 1}),
@@ -40,12 +42,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("read", "expected"), [row[1:] for row in GOOD], ids=[row[0] for row in GOOD])
+@pytest.mark.parametrize(("read", "expected"), cases(GOOD))
 def test_a_limit_is_read(read, expected):
     assert read() == expected
 
 
-@pytest.mark.parametrize(("read", "message"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+@pytest.mark.parametrize(("read", "message"), cases(BAD))
 def test_a_limit_is_refused(read, message):
     with pytest.raises(InvalidRequest) as caught:
         read()
@@ -79,9 +81,7 @@ DISKS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "needed", "missed"), [row[1:] for row in DISKS], ids=[row[0] for row in DISKS]
-)
+@pytest.mark.parametrize(("before", "after", "needed", "missed"), cases(DISKS))
 def test_a_disk_is_held_against_its_limits(before, after, needed, missed):
     limits = DiskUse(80, 70)
     assert limits.needed(before) == needed

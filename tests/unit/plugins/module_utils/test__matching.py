@@ -17,6 +17,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._matching impor
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Glob, parse_patterns
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
+from .builders import cases
+
 NAME = "registry.example.com/" + "a" * 200 + ":1"
 
 EXPLODING = [
@@ -35,7 +37,7 @@ def fixture_soon(monkeypatch):
     monkeypatch.setattr(_matching, "SECONDS", 0.05)
 
 
-@pytest.mark.parametrize("text", [row[1] for row in EXPLODING], ids=[row[0] for row in EXPLODING])
+@pytest.mark.parametrize("text", cases(EXPLODING))
 def test_an_expression_that_explodes_is_one_clear_message(soon, text):
     (pattern,) = parse_patterns("keep.patterns", [text], True)
     reference = Reference.parse(NAME)
@@ -76,6 +78,6 @@ GLOBS = [
 ]
 
 
-@pytest.mark.parametrize(("glob", "name", "expected"), [row[1:] for row in GLOBS], ids=[row[0] for row in GLOBS])
+@pytest.mark.parametrize(("glob", "name", "expected"), cases(GLOBS))
 def test_globs_need_no_limit(glob, name, expected):
     assert glob.finds(name) is expected

@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import finish, passwords_in
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
+from .builders import cases
+
 
 class Ended(Exception):
     pass
@@ -54,7 +56,7 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("result", "warned", "left"), [row[1:] for row in ENDS], ids=[row[0] for row in ENDS])
+@pytest.mark.parametrize(("result", "warned", "left"), cases(ENDS))
 def test_finish(result, warned, left) -> None:
     module = FakeModule()
     with pytest.raises(Ended):

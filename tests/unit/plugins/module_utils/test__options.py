@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least, written
 
+from .builders import cases
+
 NO_STRINGS = [
     # situation, value, what the message says
     ("a number", 1.1, 'names: 1.1 is, in YAML, a number and not a string: quote it, as in "1.10"'),
@@ -17,7 +19,7 @@ NO_STRINGS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "message"), [row[1:] for row in NO_STRINGS], ids=[row[0] for row in NO_STRINGS])
+@pytest.mark.parametrize(("value", "message"), cases(NO_STRINGS))
 def test_what_is_no_string_is_quoted(value, message):
     with pytest.raises(InvalidRequest) as raised:
         written("names", [value])

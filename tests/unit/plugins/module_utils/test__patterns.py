@@ -15,6 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._grammar import
 from ansible_collections.imagewarden.docker.plugins.module_utils._patterns import Glob, Regex, parse_patterns
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
+from .builders import cases
 from .test__reference import DIGEST, reference_texts
 
 GLOBS = [
@@ -84,12 +85,12 @@ BAD_GLOBS = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "text", "selected"), [row[1:] for row in GLOBS], ids=[row[0] for row in GLOBS])
+@pytest.mark.parametrize(("pattern", "text", "selected"), cases(GLOBS))
 def test_a_glob_selects_as_the_engines_filter_does(pattern, text, selected):
     assert Glob.parse(pattern, None).matches(Reference.parse(text)) is selected
 
 
-@pytest.mark.parametrize("pattern", [row[1] for row in BAD_GLOBS], ids=[row[0] for row in BAD_GLOBS])
+@pytest.mark.parametrize("pattern", cases(BAD_GLOBS))
 def test_a_malformed_glob_is_refused(pattern):
     with pytest.raises(ValueError, match="pattern"):
         Glob.parse(pattern)
@@ -121,14 +122,12 @@ BAD_SEARCHES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "reference", "selected"), [row[1:] for row in SEARCHES], ids=[row[0] for row in SEARCHES]
-)
+@pytest.mark.parametrize(("text", "reference", "selected"), cases(SEARCHES))
 def test_a_regular_expression_is_searched_in_name_and_tag(text, reference, selected):
     assert Regex.parse(text).matches(Reference.parse(reference)) is selected
 
 
-@pytest.mark.parametrize("text", [row[1] for row in BAD_SEARCHES], ids=[row[0] for row in BAD_SEARCHES])
+@pytest.mark.parametrize("text", cases(BAD_SEARCHES))
 def test_a_malformed_regular_expression_is_refused(text):
     with pytest.raises(ValueError, match="regular expression"):
         Regex.parse(text)
@@ -160,9 +159,7 @@ PROTECTIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("make", "text", "reference", "protected"), [row[1:] for row in PROTECTIONS], ids=[row[0] for row in PROTECTIONS]
-)
+@pytest.mark.parametrize(("make", "text", "reference", "protected"), cases(PROTECTIONS))
 def test_an_exclude_protects_in_every_spelling(make, text, reference, protected):
     assert make(text).protects(Reference.parse(reference)) is protected
 
@@ -199,9 +196,7 @@ POSSIBLE_GLOBS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("pattern", "said"), [row[1:] for row in IMPOSSIBLE_GLOBS], ids=[row[0] for row in IMPOSSIBLE_GLOBS]
-)
+@pytest.mark.parametrize(("pattern", "said"), cases(IMPOSSIBLE_GLOBS))
 def test_a_glob_that_no_reference_can_match_is_refused_with_a_hint(pattern, said):
     with pytest.raises(ValueError, match="can match no image reference") as failure:
         Glob.parse(pattern)
@@ -241,9 +236,7 @@ POSSIBLE_SEARCHES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), [row[1:] for row in IMPOSSIBLE_SEARCHES], ids=[row[0] for row in IMPOSSIBLE_SEARCHES]
-)
+@pytest.mark.parametrize(("text", "said"), cases(IMPOSSIBLE_SEARCHES))
 def test_an_expression_that_no_reference_can_match_is_refused_with_a_hint(text, said):
     with pytest.raises(ValueError, match="can match no image reference") as failure:
         Regex.parse(text)
@@ -266,7 +259,7 @@ CUT = [
 ]
 
 
-@pytest.mark.parametrize(("use_regex", "text", "said"), [row[1:] for row in CUT], ids=[row[0] for row in CUT])
+@pytest.mark.parametrize(("use_regex", "text", "said"), cases(CUT))
 def test_what_a_comma_cut_is_refused_with_the_reason(use_regex, text, said):
     with pytest.raises(InvalidRequest) as failure:
         parse_patterns("excludes", [text], use_regex)
@@ -287,9 +280,7 @@ CONTAINER_PATTERNS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("use_regex", "text", "said"), [row[1:] for row in CONTAINER_PATTERNS], ids=[row[0] for row in CONTAINER_PATTERNS]
-)
+@pytest.mark.parametrize(("use_regex", "text", "said"), cases(CONTAINER_PATTERNS))
 def test_a_pattern_over_container_names_knows_their_grammar(use_regex, text, said):
     if said is None:
         assert parse_patterns("patterns", [text], use_regex, CONTAINER_NAMES)[0].text == text
@@ -310,7 +301,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "name", "found"), [row[1:] for row in PLAIN], ids=[row[0] for row in PLAIN])
+@pytest.mark.parametrize(("pattern", "name", "found"), cases(PLAIN))
 def test_a_pattern_finds_plain_names_too(pattern, name, found):
     assert pattern.finds(name) is found
 

@@ -15,6 +15,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
     short_id,
 )
 
+from .builders import cases
+
 HEX = "0123456789abcdef" * 4
 DIGEST = f"sha256:{HEX}"
 LONG = "a" * 200
@@ -86,9 +88,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "domain", "path", "tag", "digest", "familiar"), [r[1:] for r in READABLE], ids=[r[0] for r in READABLE]
-)
+@pytest.mark.parametrize(("text", "domain", "path", "tag", "digest", "familiar"), cases(READABLE))
 def test_a_reference_is_read_as_the_engine_does(text, domain, path, tag, digest, familiar):
     reference = Reference.parse(text)
     assert reference == Reference(domain, path, tag, digest)
@@ -98,7 +98,7 @@ def test_a_reference_is_read_as_the_engine_does(text, domain, path, tag, digest,
     )
 
 
-@pytest.mark.parametrize(("text", "said"), [r[1:] for r in UNREADABLE], ids=[r[0] for r in UNREADABLE])
+@pytest.mark.parametrize(("text", "said"), cases(UNREADABLE))
 def test_what_is_no_reference_is_refused_with_the_input_quoted(text, said):
     with pytest.raises(ValueError, match="not a") as failure:
         Reference.parse(text)
@@ -135,7 +135,7 @@ IDS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "whole", "digits"), [row[1:] for row in IDS], ids=[row[0] for row in IDS])
+@pytest.mark.parametrize(("text", "whole", "digits"), cases(IDS))
 def test_an_id_is_told_from_a_name(text, whole, digits):
     assert is_image_id(text) is whole
     assert id_prefix(text) == digits

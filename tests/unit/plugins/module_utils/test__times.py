@@ -19,6 +19,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._times import (
     parse_engine_time,
 )
 
+from .builders import cases
+
 NOW = 1_600_000_000.0
 
 LIMITS = [
@@ -63,14 +65,14 @@ NO_LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "timestamp"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS])
+@pytest.mark.parametrize(("text", "timestamp"), cases(LIMITS))
 def test_a_limit_in_time_is_read(text, timestamp):
     moment = Moment.parse(text)
     assert moment.at(NOW) == pytest.approx(timestamp)
     assert not moment.assumed_local
 
 
-@pytest.mark.parametrize("text", [row[1] for row in NO_LIMITS], ids=[row[0] for row in NO_LIMITS])
+@pytest.mark.parametrize("text", cases(NO_LIMITS))
 def test_what_is_no_limit_in_time_is_refused_with_the_input_quoted(text):
     with pytest.raises(ValueError, match=r"such as|not a valid") as failure:
         Moment.parse(text)
@@ -108,7 +110,7 @@ ENGINE_TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "timestamp"), [row[1:] for row in ENGINE_TIMES], ids=[row[0] for row in ENGINE_TIMES])
+@pytest.mark.parametrize(("text", "timestamp"), cases(ENGINE_TIMES))
 def test_a_time_of_the_engine_is_read(text, timestamp):
     assert parse_engine_time(text) == (None if timestamp is None else pytest.approx(timestamp))
 
@@ -124,7 +126,7 @@ CREATED = [
 ]
 
 
-@pytest.mark.parametrize(("created", "credible"), [row[1:] for row in CREATED], ids=[row[0] for row in CREATED])
+@pytest.mark.parametrize(("created", "credible"), cases(CREATED))
 def test_creation_dates_of_reproducible_builds_are_no_age(created, credible):
     assert is_credible(created) is credible
 
@@ -138,7 +140,7 @@ FORMATTED = [
 ]
 
 
-@pytest.mark.parametrize(("timestamp", "text"), [row[1:] for row in FORMATTED], ids=[row[0] for row in FORMATTED])
+@pytest.mark.parametrize(("timestamp", "text"), cases(FORMATTED))
 def test_results_show_times_in_utc(timestamp, text):
     assert format_time(timestamp) == text
 

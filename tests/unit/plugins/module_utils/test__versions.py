@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._versions import parse_version, versions_of
 
+from .builders import cases
+
 #: Each list is in order, the oldest first.
 IN_ORDER = {
     "numbers count as numbers": ["1.9", "1.10", "1.100"],
@@ -82,7 +84,7 @@ BESIDE = [
 ]
 
 
-@pytest.mark.parametrize(("tags", "expected"), [row[1:] for row in BESIDE], ids=[row[0] for row in BESIDE])
+@pytest.mark.parametrize(("tags", "expected"), cases(BESIDE))
 def test_what_stands_beside_a_tag_decides_whether_it_is_a_version(tags, expected):
     versions = versions_of(tags)
     assert sorted(versions, key=versions.get) == expected

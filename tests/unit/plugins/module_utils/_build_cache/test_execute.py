@@ -15,6 +15,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patienc
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, PrunedCache
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 
+from ..builders import cases
+
 SERVER_ERROR = EngineError(500, "something broke")
 LOST = EngineUnavailable("the connection was closed")
 #: Long before the plans of these tests, which are made at 0.
@@ -125,7 +127,7 @@ STAYING = [
 ]
 
 
-@pytest.mark.parametrize(("change", "reasons"), [row[1:] for row in STAYING], ids=[row[0] for row in STAYING])
+@pytest.mark.parametrize(("change", "reasons"), cases(STAYING))
 def test_what_changed_after_planning_is_skipped_with_the_reason(change, reasons):
     engine = FakeEngine(BASE, COPY)
     made = plan(BASE, COPY)
@@ -187,7 +189,7 @@ UNCLEAR = [
 ]
 
 
-@pytest.mark.parametrize("instead", [row[1] for row in UNCLEAR], ids=[row[0] for row in UNCLEAR])
+@pytest.mark.parametrize("instead", cases(UNCLEAR))
 def test_an_unclear_answer_is_looked_up_and_tried_again(instead):
     outcome = run(plan(BASE, COPY), FakeEngine(BASE, COPY, instead=instead))
     assert told(outcome) == (["copy", "base"], {})

@@ -21,6 +21,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
 
+from ..builders import cases
+
 NOW = 1_800_000_000.0
 HOUR = 3600
 
@@ -107,7 +109,7 @@ AGES = [
 ]
 
 
-@pytest.mark.parametrize(("found", "age_by", "stays"), [row[1:] for row in AGES], ids=[row[0] for row in AGES])
+@pytest.mark.parametrize(("found", "age_by", "stays"), cases(AGES))
 def test_young_records_stay(found, age_by, stays):
     made = plan([found], keep={"younger_than": "72h", "age_by": age_by})
     assert going(made) == ([] if stays else ["a"])
@@ -163,9 +165,7 @@ def disk(percent):
     return None if percent is None else FileSystem("/data", 1000, percent * 10, 1000 - percent * 10, 100, 0, 100)
 
 
-@pytest.mark.parametrize(
-    ("target", "percent", "expected"), [row[1:] for row in TARGETS], ids=[row[0] for row in TARGETS]
-)
+@pytest.mark.parametrize(("target", "percent", "expected"), cases(TARGETS))
 def test_no_more_goes_than_a_target_asks_for(target, percent, expected):
     assert going(plan(CHAIN, target=target, disk=disk(percent))) == expected
 

@@ -21,6 +21,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
 
+from ..builders import cases
+
 #: 2027-01-15T08:00:00Z
 NOW = 1_800_000_000.0
 COPY = CacheRecord(
@@ -186,9 +188,7 @@ TARGETS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("target", "percent", "expected", "warning"), [row[1:] for row in TARGETS], ids=[row[0] for row in TARGETS]
-)
+@pytest.mark.parametrize(("target", "percent", "expected", "warning"), cases(TARGETS))
 def test_a_target_is_compared_before_and_after(target, percent, expected, warning):
     found = outcome(COPY, target=target, file_system=None if percent is None else disk(percent))
     result, texts = told(found)

@@ -20,6 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
+from ..builders import cases
+
 
 class FakeEngine:
     """Counts how often it is read."""
@@ -78,8 +80,7 @@ RUNS = [
 
 @pytest.mark.parametrize(
     ("results", "stops", "check_mode", "ran", "reads", "message"),
-    [row[1:] for row in RUNS],
-    ids=[row[0] for row in RUNS],
+    cases(RUNS),
 )
 def test_run(results, stops, check_mode, ran, reads, message) -> None:
     engine = FakeEngine()

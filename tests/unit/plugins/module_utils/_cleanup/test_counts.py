@@ -14,6 +14,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts
     with_skipped,
 )
 
+from ..builders import cases
+
 CONTAINERS = {
     "removed": ["a", "b"],
     "stopped": ["a"],
@@ -78,7 +80,7 @@ RESULTS = [
 ]
 
 
-@pytest.mark.parametrize(("results", "expected"), [row[1:] for row in RESULTS], ids=[row[0] for row in RESULTS])
+@pytest.mark.parametrize(("results", "expected"), cases(RESULTS))
 def test_count(results, expected) -> None:
     assert count(results) == numbers(**expected)
 
@@ -126,7 +128,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("given", "done", "predicted"), [row[1:] for row in WORDS], ids=[row[0] for row in WORDS])
+@pytest.mark.parametrize(("given", "done", "predicted"), cases(WORDS))
 def test_in_words(given, done, predicted) -> None:
     assert in_words(numbers(**given)) == done
     assert in_words(numbers(**given), predicted=True) == predicted

@@ -8,6 +8,8 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES, check, did_you_mean
 
+from ..builders import cases
+
 COMMON = {"docker_host": "unix:///var/run/docker.sock", "details": "all", "layers": True}
 
 MISTAKES = [
@@ -40,9 +42,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("stage", "options", "messages"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
-)
+@pytest.mark.parametrize(("stage", "options", "messages"), cases(MISTAKES))
 def test_mistakes(stage, options, messages) -> None:
     found = check(stage, options, COMMON)
     assert found.stage is None
@@ -84,6 +84,6 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "hint"), [row[1:] for row in NAMES], ids=[row[0] for row in NAMES])
+@pytest.mark.parametrize(("name", "hint"), cases(NAMES))
 def test_did_you_mean(name, hint) -> None:
     assert did_you_mean(name, ["policy", "images"]) == hint

@@ -25,6 +25,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summar
     with_failure,
 )
 
+from ..builders import cases
+
 CONTAINERS = {
     "changed": True,
     "removed": ["web", "old"],
@@ -100,9 +102,7 @@ HOSTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("chains", "check_mode", "status", "line"), [row[1:] for row in HOSTS], ids=[row[0] for row in HOSTS]
-)
+@pytest.mark.parametrize(("chains", "check_mode", "status", "line"), cases(HOSTS))
 def test_a_host(chains, check_mode, status, line) -> None:
     summary = host_summary(chains, check_mode)
     assert (summary["status"], summary["summary"]) == (status, line)
@@ -119,7 +119,7 @@ FAILED_AT = [
 ]
 
 
-@pytest.mark.parametrize(("found", "stage"), [row[1:] for row in FAILED_AT], ids=[row[0] for row in FAILED_AT])
+@pytest.mark.parametrize(("found", "stage"), cases(FAILED_AT))
 def test_the_stage_that_failed(found, stage) -> None:
     assert host_summary([found], False)["engines"][0]["failed_stage"] == stage
 

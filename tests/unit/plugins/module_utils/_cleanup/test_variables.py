@@ -18,6 +18,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variab
     unknown_variables,
 )
 
+from ..builders import cases
+
 VALUES = {
     **dict.fromkeys(Settings.VARIABLES),
     "image_cleanup_docker": {},
@@ -79,7 +81,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+@pytest.mark.parametrize(("name", "value", "message"), cases(MISTAKES))
 def test_mistakes(name, value, message) -> None:
     assert read_settings({**VALUES, f"image_cleanup_{name}": value}, {}) == (None, [message])
 
@@ -116,9 +118,7 @@ TAGS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("added", "run_tags", "skip_tags", "stages"), [row[1:] for row in TAGS], ids=[row[0] for row in TAGS]
-)
+@pytest.mark.parametrize(("added", "run_tags", "skip_tags", "stages"), cases(TAGS))
 def test_tags_choose_stages(added, run_tags, skip_tags, stages) -> None:
     assert chosen_stages(["always", *STAGES, *added], run_tags, skip_tags) == stages
 
@@ -138,9 +138,7 @@ PLAYS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("serial", "percentage", "throttle", "begins"), [row[1:] for row in PLAYS], ids=[row[0] for row in PLAYS]
-)
+@pytest.mark.parametrize(("serial", "percentage", "throttle", "begins"), cases(PLAYS))
 def test_variables_of_the_play(serial, percentage, throttle, begins) -> None:
     found = play_errors(serial, percentage, throttle)
     assert [message[: len(begin)] for message, begin in zip(found, begins)] == begins

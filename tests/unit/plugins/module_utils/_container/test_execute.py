@@ -26,7 +26,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
 
-from ..builders import CREATED, container, image, image_id, snapshot
+from ..builders import CREATED, cases, container, image, image_id, snapshot
 
 ALL = ["created", "running", "paused", "restarting", "removing", "exited", "dead"]
 RUNNING = ("running", "paused", "restarting")
@@ -168,7 +168,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("found", "options", "calls"), [row[1:] for row in CALLS], ids=[row[0] for row in CALLS])
+@pytest.mark.parametrize(("found", "options", "calls"), cases(CALLS))
 def test_what_the_engine_is_asked_for(found, options, calls):
     engine = FakeEngine(found)
     outcome = run(engine, plan(found, **options))
@@ -177,7 +177,7 @@ def test_what_the_engine_is_asked_for(found, options, calls):
     assert [step.status for step in outcome.steps] == ["done"]
 
 
-@pytest.mark.parametrize(("found", "options", "calls"), [row[1:] for row in CALLS], ids=[row[0] for row in CALLS])
+@pytest.mark.parametrize(("found", "options", "calls"), cases(CALLS))
 def test_the_prediction_is_the_run(found, options, calls):
     made = plan(found, **options)
     engine = FakeEngine(found)
@@ -224,9 +224,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("options", "happens", "status", "reason", "stopped"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
-)
+@pytest.mark.parametrize(("options", "happens", "status", "reason", "stopped"), cases(CHANGES))
 def test_changed_after_planning(options, happens, status, reason, stopped):
     engine = FakeEngine(RUN)
     happens(engine)
@@ -265,9 +263,7 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("verb", "instead", "status", "reason"), [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS]
-)
+@pytest.mark.parametrize(("verb", "instead", "status", "reason"), cases(ANSWERS))
 def test_the_engine_answers_otherwise(verb, instead, status, reason):
     engine = FakeEngine(RUN)
     engine.instead[verb] = instead(engine)
@@ -394,8 +390,7 @@ UNCLEAR = [
 
 @pytest.mark.parametrize(
     ("verb", "happens", "options", "status", "reason", "stopped"),
-    [row[1:] for row in UNCLEAR],
-    ids=[row[0] for row in UNCLEAR],
+    cases(UNCLEAR),
 )
 def test_an_unclear_answer_is_looked_up(verb, happens, options, status, reason, stopped):
     engine = FakeEngine(RUN)
@@ -416,9 +411,7 @@ COMMITS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("happens", "committed", "status", "reason"), [row[1:] for row in COMMITS], ids=[row[0] for row in COMMITS]
-)
+@pytest.mark.parametrize(("happens", "committed", "status", "reason"), cases(COMMITS))
 def test_a_commit_with_an_unclear_answer_is_looked_up(happens, committed, status, reason):
     engine = FakeEngine(RUN)
     engine.instead["commit"] = happens(engine)
@@ -502,7 +495,7 @@ RESTARTS = [
 ]
 
 
-@pytest.mark.parametrize(("state", "status"), [row[1:] for row in RESTARTS], ids=[row[0] for row in RESTARTS])
+@pytest.mark.parametrize(("state", "status"), cases(RESTARTS))
 def test_an_engine_that_is_restarted_is_waited_for(state, status):
     engine = FakeEngine(ONE)
     for verb in ("remove", "inspect", "list"):
@@ -554,9 +547,7 @@ SIGNALS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("options", "ends", "seconds", "calls"), [row[1:] for row in SIGNALS], ids=[row[0] for row in SIGNALS]
-)
+@pytest.mark.parametrize(("options", "ends", "seconds", "calls"), cases(SIGNALS))
 def test_a_signal_and_what_follows(options, ends, seconds, calls):
     engine = FakeEngine(RUN)
     time = FakeTime({} if ends is None else {ends: lambda: engine.states.update({RUN.id: "exited"})})
@@ -651,7 +642,7 @@ DIFFS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "line"), [row[1:] for row in DIFFS], ids=[row[0] for row in DIFFS])
+@pytest.mark.parametrize(("fields", "line"), cases(DIFFS))
 def test_the_diff(fields, line):
     raw = {"Id": "a" * 64, "Names": ["/web"], "State": "exited", "ImageID": image_id("a1"), **fields}
     result = report(predict(plan(*parse_containers([raw]))))
@@ -722,9 +713,7 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "options", "reclaimed", "exact", "summary"), [row[1:] for row in SIZES], ids=[row[0] for row in SIZES]
-)
+@pytest.mark.parametrize(("sizes", "options", "reclaimed", "exact", "summary"), cases(SIZES))
 def test_the_space_of_removed_containers(sizes, options, reclaimed, exact, summary):
     rows = container("one", "a1", "exited", size=sizes[0]), container("run", "a1", "running", size=sizes[1])
     result = report(predict(plan(*rows, **{"patterns": ["*"], **options})))

@@ -21,7 +21,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
-from ..builders import CREATED, container, digest_reference, image, image_id, snapshot
+from ..builders import CREATED, cases, container, digest_reference, image, image_id, snapshot
 
 NOW = CREATED + 1_000_000
 DAY = 86_400
@@ -92,7 +92,7 @@ SELECTED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "expected"), [row[1:] for row in SELECTED], ids=[row[0] for row in SELECTED])
+@pytest.mark.parametrize(("options", "expected"), cases(SELECTED))
 def test_removed_containers(options, expected):
     assert removed(plan(**options)) == expected
 
@@ -106,7 +106,7 @@ ABSENT = [
 ]
 
 
-@pytest.mark.parametrize(("options", "expected"), [row[1:] for row in ABSENT], ids=[row[0] for row in ABSENT])
+@pytest.mark.parametrize(("options", "expected"), cases(ABSENT))
 def test_absent(options, expected):
     assert list(plan(**options).selection.absent) == expected
 
@@ -148,9 +148,7 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("found", "options", "action", "reason"), [row[1:] for row in KEPT], ids=[row[0] for row in KEPT]
-)
+@pytest.mark.parametrize(("found", "options", "action", "reason"), cases(KEPT))
 def test_why_a_container_stays(found, options, action, reason):
     made = plan(snapshot(*IMAGES, found), **options)
     verdict = made.verdicts[found.id]
@@ -184,9 +182,7 @@ AGES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("state", "created", "finished", "older_than", "goes"), [row[1:] for row in AGES], ids=[row[0] for row in AGES]
-)
+@pytest.mark.parametrize(("state", "created", "finished", "older_than", "goes"), cases(AGES))
 def test_age(state, created, finished, older_than, goes):
     old = container("old", "a1", state, created=NOW + created)
     times = {old.id: None if finished is None else NOW + finished}
@@ -227,7 +223,7 @@ COMMITS = [
 ]
 
 
-@pytest.mark.parametrize(("names", "expected"), [row[1:] for row in COMMITS], ids=[row[0] for row in COMMITS])
+@pytest.mark.parametrize(("names", "expected"), cases(COMMITS))
 def test_commit_references(names, expected):
     rows = [container(name, "a1") for name in names]
     made = plan(snapshot(*IMAGES, *rows), now=1_701_000_000, states=["exited"], commit_to="attic")
@@ -277,9 +273,7 @@ CONFLICTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("options", "expected", "targets"), [row[1:] for row in CONFLICTS], ids=[row[0] for row in CONFLICTS]
-)
+@pytest.mark.parametrize(("options", "expected", "targets"), cases(CONFLICTS))
 def test_what_is_named_and_stays_because_of_its_state_is_a_conflict(options, expected, targets):
     made = plan(**options)
     assert removed(made) == expected
@@ -328,9 +322,7 @@ LATER = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("planned", "states", "later", "expected"), [row[1:] for row in LATER], ids=[row[0] for row in LATER]
-)
+@pytest.mark.parametrize(("planned", "states", "later", "expected"), cases(LATER))
 def test_whether_a_container_may_still_go(planned, states, later, expected):
     made = plan(snapshot(*IMAGES, container("one", "a1", planned)), states=states)
     assert may_be_removed(later, made.steps[0], made) is expected

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import STATES, Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
-from ..builders import digest_reference
+from ..builders import cases, digest_reference
 
 REFUSED = [
     # situation, options, part of the message
@@ -44,7 +44,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize(("options", "message"), cases(REFUSED))
 def test_refused_before_any_request(options, message):
     with pytest.raises(InvalidRequest) as raised:
         Request.parse(options)
@@ -69,7 +69,7 @@ SIGNALS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "sent"), [row[1:] for row in SIGNALS], ids=[row[0] for row in SIGNALS])
+@pytest.mark.parametrize(("value", "sent"), cases(SIGNALS))
 def test_signals(value, sent):
     assert Request.parse({"names": ["web"], "kill": True, "kill_signal": value}).kill_signal == sent
 

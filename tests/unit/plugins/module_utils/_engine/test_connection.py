@@ -12,6 +12,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.context import Context
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
+from ..builders import cases
+
 TCP = "tcp://192.0.2.23:2376"
 DEFAULTS = {
     "docker_host": TCP,
@@ -26,14 +28,6 @@ DEFAULTS = {
     "use_ssh_client": False,
     "debug": True,
 }
-
-
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
 
 
 @pytest.fixture(name="directory")
@@ -83,9 +77,7 @@ SECURED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("params", "environ", "verify", "authority", "client", "hostname"), cells(SECURED), ids=ids(SECURED)
-)
+@pytest.mark.parametrize(("params", "environ", "verify", "authority", "client", "hostname"), cases(SECURED))
 def test_a_connection_is_secured(params, environ, verify, authority, client, hostname, directory):
     tls = parse(params, directory, environ).tls
     assert (tls.verify, bool(tls.ca_path), bool(tls.client_cert), tls.hostname) == (verify, authority, client, hostname)
@@ -107,7 +99,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize(("params", "environ"), cells(PLAIN), ids=ids(PLAIN))
+@pytest.mark.parametrize(("params", "environ"), cases(PLAIN))
 def test_a_connection_without_tls(params, environ, directory):
     assert parse(params, directory, environ).tls is None
 
@@ -212,7 +204,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("params", "environ", "beginning", "said"), cells(REFUSED), ids=ids(REFUSED))
+@pytest.mark.parametrize(("params", "environ", "beginning", "said"), cases(REFUSED))
 def test_what_would_not_be_used_is_an_error(params, environ, beginning, said, directory):
     with pytest.raises(InvalidRequest) as failure:
         parse(params, directory, environ)

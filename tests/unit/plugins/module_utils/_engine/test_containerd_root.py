@@ -10,6 +10,8 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.containerd_root import Daemon, running_daemons
 
+from ..builders import cases
+
 SOCKET = "/run/containerd/containerd.sock"
 
 
@@ -42,9 +44,7 @@ CONFIGS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("config", "arguments", "expected"), [row[1:] for row in CONFIGS], ids=[row[0] for row in CONFIGS]
-)
+@pytest.mark.parametrize(("config", "arguments", "expected"), cases(CONFIGS))
 def test_what_a_daemon_says_of_itself(config, arguments, expected, proc, tmp_path):
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "root.toml").write_text("root = '/imported'\n[grpc]\nroot = '/x'\n")

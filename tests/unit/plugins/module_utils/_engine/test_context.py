@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.context import Context, chosen_context
 
+from ..builders import cases
+
 ROOTLESS = "unix:///run/user/1000/docker.sock"
 
 
@@ -46,9 +48,7 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("variable", "config", "stored", "expected"), [row[1:] for row in CHOICES], ids=[row[0] for row in CHOICES]
-)
+@pytest.mark.parametrize(("variable", "config", "stored", "expected"), cases(CHOICES))
 def test_the_context_that_the_cli_would_use(variable, config, stored, expected, tmp_path):
     write(tmp_path, config, stored)
     environ = {"DOCKER_CONFIG": str(tmp_path)}

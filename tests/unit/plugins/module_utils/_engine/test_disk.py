@@ -20,6 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, EngineFacts
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
+from ..builders import cases
+
 
 @pytest.fixture
 def host_name():
@@ -37,7 +39,7 @@ LOCAL = [
 ]
 
 
-@pytest.mark.parametrize(("url", "host", "seen"), [row[1:] for row in LOCAL], ids=[row[0] for row in LOCAL])
+@pytest.mark.parametrize(("url", "host", "seen"), cases(LOCAL))
 def test_whether_the_file_system_is_seen(url, host, seen, host_name, tmp_path):
     engine = EngineFacts(host=host_name if host is None else host, data_root=str(tmp_path))
     found = read_file_system(url, engine)
@@ -117,9 +119,7 @@ ROOTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("address", "daemons", "looks", "path", "doubt"), [row[1:] for row in ROOTS], ids=[row[0] for row in ROOTS]
-)
+@pytest.mark.parametrize(("address", "daemons", "looks", "path", "doubt"), cases(ROOTS))
 def test_where_the_containerd_store_keeps_images(address, daemons, looks, path, doubt, monkeypatch):
     def stat(name):
         root = name.replace("/io.containerd.snapshotter.v1.overlayfs", "")

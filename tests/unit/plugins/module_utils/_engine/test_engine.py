@@ -26,7 +26,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     InvalidRequest,
 )
 
-from ..builders import image_id
+from ..builders import cases, image_id
 
 CONTAINERD_STATUS = [["driver-type", "io.containerd.snapshotter.v1"]]
 
@@ -81,14 +81,6 @@ def transport(answers=None, newest="1.51", oldest="1.24", store=GRAPHDRIVER, **o
     return FakeTransport({"/version": version(newest, oldest), "/info": info, **(answers or {})}, **options)
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
-
-
 NEGOTIATED = [
     # situation, newest and oldest of the Engine, api_version, spoken
     ("Engine 20.10", "1.41", "1.12", "auto", "1.41"),
@@ -101,7 +93,7 @@ NEGOTIATED = [
 ]
 
 
-@pytest.mark.parametrize(("newest", "oldest", "wanted", "spoken"), cells(NEGOTIATED), ids=ids(NEGOTIATED))
+@pytest.mark.parametrize(("newest", "oldest", "wanted", "spoken"), cases(NEGOTIATED))
 def test_both_sides_know_the_version_that_is_spoken(newest, oldest, wanted, spoken):
     used = transport(newest=newest, oldest=oldest, wanted_version=wanted)
     assert Engine(used).facts.api_version == spoken
@@ -171,7 +163,7 @@ NOT_NEGOTIATED = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "wanted", "said"), cells(NOT_NEGOTIATED), ids=ids(NOT_NEGOTIATED))
+@pytest.mark.parametrize(("answer", "wanted", "said"), cases(NOT_NEGOTIATED))
 def test_without_a_common_version_the_message_tells_both_sides(answer, wanted, said):
     with pytest.raises(EngineUnavailable) as failure:
         Engine(FakeTransport({"/version": answer}, wanted))
@@ -226,7 +218,7 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("newest", "store", "filters", "expected"), cells(REQUESTS), ids=ids(REQUESTS))
+@pytest.mark.parametrize(("newest", "store", "filters", "expected"), cases(REQUESTS))
 def test_a_snapshot_costs_these_requests(newest, store, filters, expected):
     used = transport(newest=newest, store=store)
     Engine(used).read(filters)
@@ -345,7 +337,7 @@ REMOVALS = [
 ]
 
 
-@pytest.mark.parametrize(("force", "prune_parents", "query"), cells(REMOVALS), ids=ids(REMOVALS))
+@pytest.mark.parametrize(("force", "prune_parents", "query"), cases(REMOVALS))
 def test_a_removal_is_sent_as_asked(force, prune_parents, query):
     used = transport({"/images/app:1": [{"Untagged": "app:1"}]})
     assert Engine(used).remove_image("app:1", force, prune_parents) == Removed(("app:1",))
@@ -458,7 +450,7 @@ DISK_USAGES = [
 ]
 
 
-@pytest.mark.parametrize(("newest", "wanted", "kind", "query"), cells(DISK_USAGES), ids=ids(DISK_USAGES))
+@pytest.mark.parametrize(("newest", "wanted", "kind", "query"), cases(DISK_USAGES))
 def test_the_disk_usage_is_asked_for(newest, wanted, kind, query):
     used = transport({"/system/df": {"BuildCache": []}}, newest=newest, wanted_version=wanted)
     Engine(used).disk_usage(kind)
@@ -548,9 +540,7 @@ CONTAINER_VERBS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("verb", "arguments", "answer", "request_sent", "result", "least"), cells(CONTAINER_VERBS), ids=ids(CONTAINER_VERBS)
-)
+@pytest.mark.parametrize(("verb", "arguments", "answer", "request_sent", "result", "least"), cases(CONTAINER_VERBS))
 def test_a_change_is_sent_and_may_take_long(verb, arguments, answer, request_sent, result, least):
     used = transport({request_sent[1]: answer})
     assert getattr(Engine(used), verb)(*arguments) == result

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 
-from ..builders import image_id
+from ..builders import cases, image_id
 from .test_engine import transport
 
 APP = image_id("a1")
@@ -80,9 +80,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("path", "answer", "change", "line", "outcome"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
-)
+@pytest.mark.parametrize(("path", "answer", "change", "line", "outcome"), cases(CHANGES))
 def test_a_change_is_logged_before_and_after(path, answer, change, line, outcome):
     said = []
     sent = transport({**LISTED, path: answer})

@@ -15,6 +15,8 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.local_socket import LocalSession
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
 
+from ..builders import cases
+
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Speaks HTTP on a unix socket, and counts the connections."""
@@ -163,7 +165,7 @@ CUT = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "error"), [row[1:] for row in CUT], ids=[row[0] for row in CUT])
+@pytest.mark.parametrize(("sent", "error"), cases(CUT))
 def test_an_answer_that_is_cut_off_is_an_error_and_its_connection_is_not_used_again(sent, error, serve):
     def answer(request):
         if request.path == "/info":

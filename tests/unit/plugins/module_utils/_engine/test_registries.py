@@ -12,7 +12,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registr
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 
-from ..builders import digest_reference, image, image_id
+from ..builders import cases, digest_reference, image, image_id
 
 PUSHED = digest_reference("r.io/app", "d1")
 OTHER = digest_reference("other.io/app", "d1")
@@ -48,10 +48,6 @@ SAYS = [
 ]
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
 class Registries:
     """Answers as told, and counts."""
 
@@ -67,12 +63,12 @@ class Registries:
             raise self._answers[name]
 
 
-@pytest.mark.parametrize(("store", "part", "expected"), [row[1:] for row in NAMES], ids=ids(NAMES))
+@pytest.mark.parametrize(("store", "part", "expected"), cases(NAMES))
 def test_exactly_this_content_is_asked_for(store, part, expected):
     assert [reference.familiar for reference in names_of(part, store)] == expected
 
 
-@pytest.mark.parametrize(("answers", "is_there", "text"), [row[1:] for row in SAYS], ids=ids(SAYS))
+@pytest.mark.parametrize(("answers", "is_there", "text"), cases(SAYS))
 def test_only_a_clear_yes_counts(answers, is_there, text):
     answer = ask_registries([image("a1", "r.io/app:1", PUSHED)], GRAPHDRIVER, Registries(answers))[image_id("a1")]
     assert (answer.is_there, text in answer.text) == (is_there, True)

@@ -13,17 +13,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     dangling_reference,
 )
 
-from ..builders import container, digest_reference, image, image_id, snapshot
+from ..builders import cases, container, digest_reference, image, image_id, snapshot
 
 NODE = digest_reference("node", "d1")
-
-
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
 
 
 def test_the_tags_of_an_image_are_told_from_its_digests():
@@ -107,7 +99,7 @@ AFTER = [
 ]
 
 
-@pytest.mark.parametrize(("results", "images", "containers"), cells(AFTER), ids=ids(AFTER))
+@pytest.mark.parametrize(("results", "images", "containers"), cases(AFTER))
 def test_earlier_results_change_the_snapshot(results, images, containers):
     after = after_results(snapshot(*HOST), results)
     assert {entry.id: [reference.familiar for reference in entry.references] for entry in after.images} == {

@@ -21,6 +21,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     SdkMissing,
 )
 
+from ..builders import cases
+
 docker = pytest.importorskip("docker")
 
 DEFAULTS = {
@@ -91,14 +93,6 @@ def fixture_serve(request, tmp_path):
         server.server_close()
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
-
-
 @pytest.mark.parametrize("docker_host", ["tcp://127.0.0.1:1", "unix:///var/run/docker.sock"])
 def test_without_the_sdk_nothing_is_connected(docker_host, monkeypatch):
     monkeypatch.setattr(sdk, "SDK_IMPORT_ERROR", "Traceback\nModuleNotFoundError: No module named 'docker'")
@@ -119,7 +113,7 @@ VERSIONS = [
 ]
 
 
-@pytest.mark.parametrize(("version", "good"), cells(VERSIONS), ids=ids(VERSIONS))
+@pytest.mark.parametrize(("version", "good"), cases(VERSIONS))
 def test_the_sdk_must_be_new_enough(version, good, monkeypatch):
     monkeypatch.setattr(docker, "__version__", version)
     if good:
@@ -184,7 +178,7 @@ REGISTRIES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "said", "unsaid"), cells(REGISTRIES), ids=ids(REGISTRIES))
+@pytest.mark.parametrize(("error", "said", "unsaid"), cases(REGISTRIES))
 def test_a_registry_is_asked_whatever_becomes_of_the_credentials(error, said, unsaid, serve, monkeypatch):
     def header(client, registry):
         if error is not None:
@@ -230,7 +224,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "explanation"), cells(ERRORS), ids=ids(ERRORS))
+@pytest.mark.parametrize(("status", "body", "explanation"), cases(ERRORS))
 def test_a_refusal_is_told_in_the_engines_words(status, body, explanation, serve):
     transport = serve({"/v1.41/images/app:1": (status, body)})
     with pytest.raises(EngineError) as failure:
@@ -305,7 +299,7 @@ MESSAGES = [
 ]
 
 
-@pytest.mark.parametrize(("exception", "said"), cells(MESSAGES), ids=ids(MESSAGES))
+@pytest.mark.parametrize(("exception", "said"), cases(MESSAGES))
 def test_a_message_about_the_connection_names_the_remedy(exception, said):
     message = transport._connection_message("unix:///x", 60, exception)
     for words in said:

@@ -37,7 +37,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, UnreadableAnswer
 
-from ..builders import digest_reference, image_id
+from ..builders import cases, digest_reference, image_id
 
 NODE = digest_reference("node", "d1")
 ROW = {
@@ -51,14 +51,6 @@ ROW = {
     "Labels": None,
     "Containers": -1,
 }
-
-
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
 
 
 LISTED = [
@@ -112,7 +104,7 @@ LISTED = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "store", "expected"), cells(LISTED), ids=ids(LISTED))
+@pytest.mark.parametrize(("fields", "store", "expected"), cases(LISTED))
 def test_a_listed_image_is_read(fields, store, expected):
     read = parse_images([{**ROW, **fields}], store)[0]
     shown = {"names": [reference.familiar for reference in read.references]}
@@ -176,7 +168,7 @@ DESCRIBED = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "expected"), [r[1:] for r in DESCRIBED], ids=[r[0] for r in DESCRIBED])
+@pytest.mark.parametrize(("fields", "expected"), cases(DESCRIBED))
 def test_whether_labels_and_date_are_known(fields, expected):
     read = parse_images([{"Id": image_id("a1"), "RepoTags": ["app:1"], **fields}], CONTAINERD, (), "amd64")[0]
     assert (read.is_described, read.digests) == (expected, ())
@@ -208,7 +200,7 @@ CONTAINERS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "expected"), cells(CONTAINERS), ids=ids(CONTAINERS))
+@pytest.mark.parametrize(("fields", "expected"), cases(CONTAINERS))
 def test_a_listed_container_is_read(fields, expected):
     read = parse_containers([{"Id": "c1", **fields}])[0]
     assert {name: getattr(read, name) for name in expected} == expected
@@ -249,7 +241,7 @@ FACTS = [
 ]
 
 
-@pytest.mark.parametrize(("version", "info", "expected"), cells(FACTS), ids=ids(FACTS))
+@pytest.mark.parametrize(("version", "info", "expected"), cases(FACTS))
 def test_the_engine_is_known_by_what_it_says(version, info, expected):
     facts = parse_facts(parse_identity(version), info, "1.41")
     assert {name: getattr(facts, name) for name in expected} == expected
@@ -269,9 +261,7 @@ TAG_TIMES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("metadata", "moved", "undated"), [row[1:] for row in TAG_TIMES], ids=[row[0] for row in TAG_TIMES]
-)
+@pytest.mark.parametrize(("metadata", "moved", "undated"), cases(TAG_TIMES))
 def test_a_mounts_name_was_last_tagged(metadata, moved, undated):
     mounting = parse_inspected_container({"Created": CONTAINER_CREATED})
     image = None if metadata is None else parse_inspected_image({"Id": "i", "Metadata": metadata}, GRAPHDRIVER)
@@ -348,9 +338,7 @@ TOTALS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("raw", "images", "containers", "volumes", "cache"), [row[1:] for row in TOTALS], ids=[row[0] for row in TOTALS]
-)
+@pytest.mark.parametrize(("raw", "images", "containers", "volumes", "cache"), cases(TOTALS))
 def test_totals(raw, images, containers, volumes, cache):
     usage = parse_disk_usage(raw)
     expected = [None if total is None else Total(*total) for total in (images, containers, volumes, cache)]
@@ -364,7 +352,7 @@ SHARED = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "expected"), [row[1:] for row in SHARED], ids=[row[0] for row in SHARED])
+@pytest.mark.parametrize(("raw", "expected"), cases(SHARED))
 def test_shared_sizes(raw, expected):
     assert parse_disk_usage(raw).shared == expected
 
@@ -400,7 +388,7 @@ RECORDS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "parents"), cells(RECORDS), ids=ids(RECORDS))
+@pytest.mark.parametrize(("fields", "parents"), cases(RECORDS))
 @pytest.mark.parametrize("shape", ["BuildCache", "BuildCacheUsage"])
 def test_a_record_of_the_build_cache_is_read(shape, fields, parents):
     record = {**RECORD, **fields}
@@ -492,7 +480,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(("parse", "raw", "words"), cells(UNREADABLE), ids=ids(UNREADABLE))
+@pytest.mark.parametrize(("parse", "raw", "words"), cases(UNREADABLE))
 def test_an_answer_that_cannot_be_understood_is_one_clear_error(parse, raw, words):
     arguments = (raw, GRAPHDRIVER) if parse is parse_images else (raw,)
     with pytest.raises(UnreadableAnswer) as failure:
@@ -514,6 +502,6 @@ SERVICES = [
 ]
 
 
-@pytest.mark.parametrize(("entry", "service"), [row[1:] for row in SERVICES], ids=[row[0] for row in SERVICES])
+@pytest.mark.parametrize(("entry", "service"), cases(SERVICES))
 def test_services(entry, service):
     assert parse_services([entry]) == (service,)

@@ -38,7 +38,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
-from ..builders import image, references, snapshot
+from ..builders import cases, image, references, snapshot
 
 LAYER = b"layer" * 1000
 TAGS = ("app:1", "registry.example.com/app:2")
@@ -144,7 +144,7 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize(("store", "files", "tags"), [row[1:] for row in WHOLE], ids=[row[0] for row in WHOLE])
+@pytest.mark.parametrize(("store", "files", "tags"), cases(WHOLE))
 def test_an_archive_is_written_under_the_images_id(directory, store, files, tags):
     path, engine = save(directory, packed(files), store, tags)
     assert path == str(directory / f"{ID[store][7:]}.tar")
@@ -206,7 +206,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("store", "content"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
+@pytest.mark.parametrize(("store", "content"), cases(BROKEN))
 def test_what_is_no_whole_archive_of_the_image_is_not_kept(directory, store, content):
     with pytest.raises(NotArchived, match="so was not removed: what was written is not a complete archive"):
         save(directory, content, store)
@@ -220,7 +220,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "text"), [row[1:] for row in ERRORS], ids=[row[0] for row in ERRORS])
+@pytest.mark.parametrize(("error", "text"), cases(ERRORS))
 def test_what_goes_wrong_while_saving_is_told_and_leaves_no_litter(directory, error, text):
     with pytest.raises(NotArchived, match=text):
         save(directory, packed(entries("old")), error=error)
@@ -274,7 +274,7 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "status"), [row[1:] for row in LOST], ids=[row[0] for row in LOST])
+@pytest.mark.parametrize(("answer", "status"), cases(LOST))
 def test_an_image_that_could_not_be_saved_for_it_changed_after_planning_is_told_as_such(
     directory, monkeypatch, answer, status
 ):

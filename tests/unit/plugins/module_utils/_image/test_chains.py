@@ -10,7 +10,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.chains i
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 
-from ..builders import STORES, container, image, snapshot
+from ..builders import STORES, cases, container, image, snapshot
 
 BASE = image("b1", "base:1")
 
@@ -59,7 +59,7 @@ CHAINS = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("parts", "patterns", "expected"), [row[1:] for row in CHAINS], ids=[row[0] for row in CHAINS])
+@pytest.mark.parametrize(("parts", "patterns", "expected"), cases(CHAINS))
 def test_what_depends_on_each_other_is_in_one_chain_in_the_order_of_the_plan(parts, patterns, expected, store):
     plan = plan_removal(snapshot(*parts, store=store), Request.parse({"patterns": patterns}), 0.0)
     found = [[step.candidate.target for step in chain] for chain in chains(plan)]

@@ -34,7 +34,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidenc
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
 
-from ..builders import STORES, container, image, image_id, snapshot
+from ..builders import STORES, cases, container, image, image_id, snapshot
 
 A, B, C, D = image_id("a1"), image_id("b1"), image_id("c1"), image_id("d1")
 
@@ -225,14 +225,6 @@ def run(params, script=None, *parts, **fields):
     plan = plan_removal(host, Request.parse(params), 0.0)
     outcome = execute(plan, engine, parallel=parallel, clock=FakeTime().clock)
     return outcome, engine
-
-
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
 
 
 RACES = [
@@ -580,9 +572,7 @@ def test_a_name_that_moved_while_the_containers_were_listed_is_not_asked_for():
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(
-    ("params", "script", "statuses", "untagged", "deleted", "reason", "failed"), cells(RACES), ids=ids(RACES)
-)
+@pytest.mark.parametrize(("params", "script", "statuses", "untagged", "deleted", "reason", "failed"), cases(RACES))
 def test_what_happens_after_planning_is_told_and_never_removed(
     params, script, statuses, untagged, deleted, reason, failed, store
 ):
@@ -647,7 +637,7 @@ FORCED = [
 ]
 
 
-@pytest.mark.parametrize(("script", "containers", "statuses"), cells(FORCED), ids=ids(FORCED))
+@pytest.mark.parametrize(("script", "containers", "statuses"), cases(FORCED))
 def test_with_force_a_container_that_came_after_planning_still_keeps_the_image(script, containers, statuses):
     outcome, engine = run({"names": ["b:1"], "force": True}, script, *HOST, *containers)
     assert [step.status for step in outcome.steps] == statuses
@@ -668,7 +658,7 @@ MOUNTED_SINCE = [
 ]
 
 
-@pytest.mark.parametrize(("names", "host", "script", "statuses"), cells(MOUNTED_SINCE), ids=ids(MOUNTED_SINCE))
+@pytest.mark.parametrize(("names", "host", "script", "statuses"), cases(MOUNTED_SINCE))
 def test_a_container_that_mounts_an_image_since_the_planning_keeps_it(names, host, script, statuses):
     outcome, engine = run({"names": names}, script, *host)
     assert [step.status for step in outcome.steps] == statuses
@@ -702,7 +692,7 @@ STARTED = [
 ]
 
 
-@pytest.mark.parametrize(("script", "statuses"), cells(STARTED), ids=ids(STARTED))
+@pytest.mark.parametrize(("script", "statuses"), cases(STARTED))
 def test_a_policy_leaves_the_names_of_an_image_that_a_container_came_to_use(script, statuses):
     host = snapshot(*HOST)
     plan = plan_policy(host, Policy.parse({"remove": {"patterns": ["a"]}}), Evidence(now=0.0)).plan
@@ -722,7 +712,7 @@ UNFORESEEN = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "left", "untagged", "deleted"), cells(UNFORESEEN), ids=ids(UNFORESEEN))
+@pytest.mark.parametrize(("lines", "left", "untagged", "deleted"), cases(UNFORESEEN))
 def test_what_the_engine_did_counts_not_what_was_predicted(lines, left, untagged, deleted):
     def leave(engine):
         engine.images = {owner: names for owner, names in engine.images.items() if owner in left}
@@ -848,7 +838,7 @@ DEVIATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("host", "names", "script", "untagged", "deleted"), cells(DEVIATIONS), ids=ids(DEVIATIONS))
+@pytest.mark.parametrize(("host", "names", "script", "untagged", "deleted"), cases(DEVIATIONS))
 def test_after_a_deviation_a_fresh_listing_says_what_was_removed(host, names, script, untagged, deleted):
     result = report(run({"names": names}, script, *host)[0])
     assert (result["untagged"], result["deleted"]) == (untagged, deleted)
@@ -912,7 +902,7 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(("store", "params", "sent"), cells(ADDRESSES), ids=ids(ADDRESSES))
+@pytest.mark.parametrize(("store", "params", "sent"), cases(ADDRESSES))
 def test_a_removal_is_sent_with_what_must_still_hold(store, params, sent):
     plan = plan_removal(snapshot(*HOST, image("d1"), store=store), Request.parse(params), 0.0)
     assert [step.address for step in plan.steps] == sent
@@ -934,7 +924,7 @@ HOLDERS = [
 ]
 
 
-@pytest.mark.parametrize(("state", "status"), cells(HOLDERS), ids=ids(HOLDERS))
+@pytest.mark.parametrize(("state", "status"), cases(HOLDERS))
 def test_by_force_a_name_goes_only_while_what_kept_its_image_still_does(state, status):
     host = snapshot(image("b1", "b:1"), container("web", of="b1", state="running"))
     engine = FakeEngine(host)

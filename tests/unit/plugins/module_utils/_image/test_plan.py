@@ -18,8 +18,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import Verdict, plan_removal, unselected
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
+from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
 
-from ..builders import CREATED, STORES, container, digest_reference, image, image_id, snapshot
+from ..builders import CREATED, STORES, cases, container, digest_reference, image, image_id, snapshot
 
 NOW = CREATED + 1000.0
 
@@ -36,14 +37,6 @@ HOST = (
     container("web", of="c1", state="running"),
     container("job", of="c2", state="exited"),
 )
-
-
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
 
 
 def plan(params, *parts, **fields):
@@ -92,7 +85,7 @@ PLANS = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("params", "untagged", "deleted"), cells(PLANS), ids=ids(PLANS))
+@pytest.mark.parametrize(("params", "untagged", "deleted"), cases(PLANS))
 def test_a_request_has_these_effects(params, untagged, deleted, store):
     made = plan(params, store=store)
     assert made.refusal is None
@@ -124,14 +117,15 @@ KEPT = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("params", "kept", "reason", "rule"), cells(KEPT), ids=ids(KEPT))
+@pytest.mark.parametrize(("params", "kept", "reason", "rule"), cases(KEPT))
 def test_an_image_that_stays_has_a_verdict(params, kept, reason, rule, store):
-    assert plan(params, store=store).verdicts[image_id(kept)] == Verdict("kept", reason, rule)
+    verdict = plan(params, store=store).verdicts[image_id(kept)]
+    assert (verdict.action, verdict.reason, verdict.rule) == ("kept", reason, rule)
 
 
 def test_an_image_that_nothing_mentions_is_kept_because_nothing_selects_it():
     made = plan({"names": ["app:1"]}, image("a1", "app:1"), image("b1", "base:1"))
-    assert unselected(made)[image_id("b1")] == Verdict("kept", "nothing selects it", "none")
+    assert unselected(made)[image_id("b1")] == Verdict("kept", "nothing selects it", (NOTHING,))
 
 
 CLASHES = [
@@ -193,7 +187,7 @@ EXCLUDED = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("excludes", "use_regex", "going"), cells(EXCLUDED), ids=ids(EXCLUDED))
+@pytest.mark.parametrize(("excludes", "use_regex", "going"), cases(EXCLUDED))
 def test_an_exclude_keeps_what_it_means(excludes, use_regex, going, store):
     shown = (f"app@{image_id('a1')}", "no reference @")
     tagged = image("a1", "app:1", "app:2", "other:1", digests=shown)
@@ -218,7 +212,7 @@ def test_a_remedy_names_every_state_that_the_containers_are_in():
     assert "(container_remove, names: a, c, b, states: running, paused, exited)" in conflict["remedy"]
 
 
-@pytest.mark.parametrize(("params", "store", "said", "remedy"), cells(CLASHES), ids=ids(CLASHES))
+@pytest.mark.parametrize(("params", "store", "said", "remedy"), cases(CLASHES))
 def test_a_conflict_refuses_the_task_and_names_the_remedy(params, store, said, remedy):
     made = plan(params, store=store)
     assert made.refusal.startswith("nothing was removed, because the Engine would refuse 1 of the removals: ")
@@ -266,7 +260,7 @@ def test_a_refused_task_removes_nothing_and_says_so_of_each_image():
     made = plan({"names": ["app:1", "used:1"]})
     assert made.steps == ()
     assert made.verdicts[image_id("a1")] == Verdict(
-        "kept", "nothing was removed, because the task was refused", "names: app:1"
+        "kept", "nothing was removed, because the task was refused", (Rule("names", "app:1"),)
     )
     assert made.verdicts[image_id("c1")].action == "skipped"
 

@@ -23,7 +23,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 
-from ..builders import STORES, container, digest_reference, image, image_id, snapshot
+from ..builders import STORES, cases, container, digest_reference, image, image_id, snapshot
 
 HOST = (
     image("a1", "app:1", "app:2", size=1_000_000),
@@ -167,7 +167,7 @@ UNMATCHED = [
 ]
 
 
-@pytest.mark.parametrize(("params", "unmatched"), [row[1:] for row in UNMATCHED], ids=[row[0] for row in UNMATCHED])
+@pytest.mark.parametrize(("params", "unmatched"), cases(UNMATCHED))
 def test_a_pattern_that_matches_nothing_is_in_the_result_and_a_warning(params, unmatched):
     plan = plan_removal(snapshot(*HOST), Request.parse(params), 0.0)
     outcome = predict(plan)
@@ -251,8 +251,7 @@ OTHER_REASONS = [
 
 @pytest.mark.parametrize(
     ("params", "parts", "digits", "action", "reason", "rule"),
-    [row[1:] for row in OTHER_REASONS],
-    ids=[row[0] for row in OTHER_REASONS],
+    cases(OTHER_REASONS),
 )
 def test_the_reason_says_how_an_image_went_or_why_it_stayed(params, parts, digits, action, reason, rule):
     (entry,) = [entry for entry in predicted(params, *parts)["images"] if entry["id"] == image_id(digits)]
@@ -332,8 +331,7 @@ ENDS = [
 
 @pytest.mark.parametrize(
     ("status", "fields", "verdict", "absent", "failed", "warned"),
-    [row[1:] for row in ENDS],
-    ids=[row[0] for row in ENDS],
+    cases(ENDS),
 )
 def test_a_result_tells_how_a_removal_ended(status, fields, verdict, absent, failed, warned):
     outcome = observed({"names": ["base:1"]}, (status, fields))

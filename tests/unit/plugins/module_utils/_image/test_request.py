@@ -10,14 +10,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Filters, Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch
 
-
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-def cells(rows):
-    return [row[1:] for row in rows]
-
+from ..builders import cases
 
 BAD_REQUESTS = [
     # situation, parameters, what the message must say
@@ -69,7 +62,7 @@ BAD_REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "said"), cells(BAD_REQUESTS), ids=ids(BAD_REQUESTS))
+@pytest.mark.parametrize(("params", "said"), cases(BAD_REQUESTS))
 def test_an_option_that_cannot_be_understood_is_refused(params, said):
     with pytest.raises(InvalidRequest) as failure:
         Request.parse(params)
@@ -107,7 +100,7 @@ GOOD_REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "fields"), cells(GOOD_REQUESTS), ids=ids(GOOD_REQUESTS))
+@pytest.mark.parametrize(("params", "fields"), cases(GOOD_REQUESTS))
 def test_options_are_read(params, fields):
     request = Request.parse(params)
     assert {name: getattr(request, name) for name in fields} == fields

@@ -13,7 +13,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidenc
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
 
-from ..builders import CREATED, container, image, image_id, snapshot
+from ..builders import CREATED, cases, container, image, image_id, snapshot
 
 A = image_id("a1")
 NOW = CREATED + 1000.0
@@ -56,18 +56,14 @@ LAST = [
 ]
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-@pytest.mark.parametrize(("containers", "active", "expected"), [row[1:] for row in USED], ids=ids(USED))
+@pytest.mark.parametrize(("containers", "active", "expected"), cases(USED))
 def test_containers_tell_when_an_image_was_used(containers, active, expected):
     host = snapshot(image("a1"), *containers)
     active = {container("c", of="a1").id: time for time in active.values()}
     assert seen_in_use(host, active, NOW)[A] == expected
 
 
-@pytest.mark.parametrize(("created", "tagged", "sighting", "expected"), [row[1:] for row in LAST], ids=ids(LAST))
+@pytest.mark.parametrize(("created", "tagged", "sighting", "expected"), cases(LAST))
 def test_the_last_use_is_the_newest_that_is_known(created, tagged, sighting, expected):
     host = snapshot(image("a1", created=created))
     assert last_used(host, tagged, UsageRecord({A: sighting})) == {A: expected}
@@ -82,6 +78,6 @@ TAGGED = [
 ]
 
 
-@pytest.mark.parametrize(("created", "tagged", "expected"), [row[1:] for row in TAGGED], ids=ids(TAGGED))
+@pytest.mark.parametrize(("created", "tagged", "expected"), cases(TAGGED))
 def test_tagging_counts_from_creation_where_the_engine_does_not_tell(created, tagged, expected):
     assert Evidence(NOW, tagged=tagged).tagged_at(image("a1", created=created)) == expected

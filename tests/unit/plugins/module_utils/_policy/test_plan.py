@@ -35,7 +35,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, freed
 
-from ..builders import CREATED, STORES, container, digest_reference, image, image_id, snapshot
+from ..builders import CREATED, STORES, cases, container, digest_reference, image, image_id, snapshot
 
 DAY = 86400
 NOW = CREATED + 100.0 * DAY
@@ -153,7 +153,7 @@ TAKES = [
 ]
 
 
-@pytest.mark.parametrize(("params", "expected"), [row[1:] for row in TAKES], ids=[row[0] for row in TAKES])
+@pytest.mark.parametrize(("params", "expected"), cases(TAKES))
 def test_a_policy_takes_what_is_selected_and_not_kept(params, expected):
     assert going(planned(params)) == sorted(expected)
 
@@ -199,7 +199,7 @@ SAYS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "of", "rule", "reason"), [row[1:] for row in SAYS], ids=[row[0] for row in SAYS])
+@pytest.mark.parametrize(("params", "of", "rule", "reason"), cases(SAYS))
 def test_each_image_that_stays_has_its_selector_and_its_rule(params, of, rule, reason):
     assert verdict(planned(params), of) == ("kept", rule, reason)
 
@@ -226,7 +226,7 @@ IN_USE = [
 ]
 
 
-@pytest.mark.parametrize("containers", [row[1] for row in IN_USE], ids=[row[0] for row in IN_USE])
+@pytest.mark.parametrize("containers", cases(IN_USE))
 @pytest.mark.parametrize("store", STORES)
 def test_all_references_stay_when_nobody_can_tell_which_one_is_used(containers, store):
     containers = containers if isinstance(containers, tuple) else (containers,)
@@ -239,7 +239,7 @@ MOUNTS = [
 ]
 
 
-@pytest.mark.parametrize(("source", "expected"), [row[1:] for row in MOUNTS], ids=[row[0] for row in MOUNTS])
+@pytest.mark.parametrize(("source", "expected"), cases(MOUNTS))
 def test_a_mount_holds_the_name_that_it_was_made_with(source, expected):
     mounting = container("c", of="b1", image="build:1", mounted_images=(source,))
     assert going(planned({"remove": {"patterns": ["used", "other"]}}, USED, LABELLED, mounting)) == expected
@@ -292,9 +292,7 @@ VERSIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("tags", "newest", "expected"), [row[1:] for row in VERSIONS], ids=[row[0] for row in VERSIONS]
-)
+@pytest.mark.parametrize(("tags", "newest", "expected"), cases(VERSIONS))
 def test_versions_are_ranked_by_their_release(tags, newest, expected):
     images = [image(f"a{n}", f"app:{tag}", created=aged(50 - n)) for n, tag in enumerate(tags)]
     plan = planned({"remove": ALL, "keep": {"newest": newest, "newest_by": "version"}}, *images)
@@ -308,7 +306,7 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("keep", "expected"), [row[1:] for row in TIMES], ids=[row[0] for row in TIMES])
+@pytest.mark.parametrize(("keep", "expected"), cases(TIMES))
 def test_times_that_the_listing_does_not_tell_are_evidence(keep, expected):
     known = evidence(tagged={image_id("a8"): aged(1)}, used={image_id("a9"): aged(2), image_id("a8"): aged(9)})
     assert going(planned({"remove": ALL, "keep": keep}, *APP, evidence=known)) == expected
@@ -320,7 +318,7 @@ COMPARED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "expected"), [row[1:] for row in COMPARED], ids=[row[0] for row in COMPARED])
+@pytest.mark.parametrize(("name", "expected"), cases(COMPARED))
 def test_what_others_are_compared_with_stays(name, expected):
     matched = {"before": frozenset([image_id("a8"), image_id("a9")])}
     params = {"remove": {"before": name, "patterns": ["app"]}}
@@ -355,7 +353,7 @@ KEPT_BY_LIST = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("keep", [row[1] for row in KEPT_BY_LIST], ids=[row[0] for row in KEPT_BY_LIST])
+@pytest.mark.parametrize("keep", cases(KEPT_BY_LIST))
 def test_what_a_list_with_commas_or_the_listing_says_is_kept(keep, store):
     held = image("a1", "app:1", labels={"hold": ""}, digests=(digest_reference("app", "a1"),))
     assert going(planned({"remove": ALL, "keep": keep}, held, store=store)) == []
@@ -404,7 +402,7 @@ UNPUSHED = [
 ]
 
 
-@pytest.mark.parametrize(("store", "part", "expected"), [row[1:] for row in UNPUSHED], ids=[row[0] for row in UNPUSHED])
+@pytest.mark.parametrize(("store", "part", "expected"), cases(UNPUSHED))
 def test_what_was_never_pushed_stays_as_far_as_the_store_shows(store, part, expected):
     assert going(planned({"remove": ALL, "keep": {"unrecoverable": "unpushed"}}, part, store=store)) == sorted(expected)
 
@@ -468,7 +466,7 @@ NEWEST = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("params", "expected"), [row[1:] for row in NEWEST], ids=[row[0] for row in NEWEST])
+@pytest.mark.parametrize(("params", "expected"), cases(NEWEST))
 def test_the_newest_count_what_is_selected_and_nothing_else_keeps(params, expected, store):
     assert going(planned(params, *PROD, *DEV, store=store)) == expected
 
@@ -517,7 +515,7 @@ WHYS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "reason"), [row[1:] for row in WHYS], ids=[row[0] for row in WHYS])
+@pytest.mark.parametrize(("params", "reason"), cases(WHYS))
 def test_an_image_that_goes_says_why_nothing_keeps_it(params, reason):
     assert verdict(planned(params, *APP), "aa")[::2] == ("deleted", reason)
 
@@ -546,7 +544,7 @@ LABELS = [
 ]
 
 
-@pytest.mark.parametrize(("remove", "expected"), [row[1:] for row in LABELS], ids=[row[0] for row in LABELS])
+@pytest.mark.parametrize(("remove", "expected"), cases(LABELS))
 def test_labels_select_and_exclude(remove, expected):
     parts = (
         image("a1", "both:1", labels={"stage": "build", "ci": "yes"}),
@@ -566,7 +564,7 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize(("params", "rule"), [row[1:] for row in UNKNOWN], ids=[row[0] for row in UNKNOWN])
+@pytest.mark.parametrize(("params", "rule"), cases(UNKNOWN))
 def test_what_is_not_known_of_an_image_keeps_it(params, rule):
     unknown = image("b1", "build:1", created=None, is_described=False)
     matched = {"before": frozenset([image_id("b1")])}
@@ -588,7 +586,7 @@ LISTED = [
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("named", "expected"), [row[1:] for row in LISTED], ids=[row[0] for row in LISTED])
+@pytest.mark.parametrize(("named", "expected"), cases(LISTED))
 def test_a_list_of_images_keeps_by_reference_digest_or_id(named, expected, store):
     part = image("a1", "app:1", "other:1", digest_reference("app", "d7"), digests=(digest_reference("app", "d7"),))
     keep = {"images": [{"image": named, "reason": "used on web-3"}]}
@@ -684,7 +682,7 @@ IDLE = [
 ]
 
 
-@pytest.mark.parametrize(("params", "expected"), [row[1:] for row in IDLE], ids=[row[0] for row in IDLE])
+@pytest.mark.parametrize(("params", "expected"), cases(IDLE))
 def test_a_rule_that_matches_nothing_is_named(params, expected):
     below = image("b7", "r.io/team/app:1")
     assert list(planned(params, *HOST, below).idle) == expected
@@ -701,7 +699,7 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize(("most", "expected", "left"), [row[1:] for row in RUNS], ids=[row[0] for row in RUNS])
+@pytest.mark.parametrize(("most", "expected", "left"), cases(RUNS))
 def test_a_run_removes_so_many_images_and_leaves_the_rest(most, expected, left):
     plan = planned({"remove": ALL, "target": {"images_per_run": most}}, *APP)
     assert (going(plan), plan.left, plan.goal) == (expected, left, None)
@@ -804,9 +802,7 @@ CASCADES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("params", "parts", "expected"), [row[1:] for row in CASCADES], ids=[row[0] for row in CASCADES]
-)
+@pytest.mark.parametrize(("params", "parts", "expected"), cases(CASCADES))
 def test_parents_on_the_graphdriver_store(params, parts, expected):
     assert [digits(i) for i in result_of(planned(params, *parts))["deleted"]] == expected
 
@@ -846,9 +842,7 @@ DIGESTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("names", "patterns", "expected"), [row[1:] for row in DIGESTS], ids=[row[0] for row in DIGESTS]
-)
+@pytest.mark.parametrize(("names", "patterns", "expected"), cases(DIGESTS))
 @pytest.mark.parametrize("store", STORES)
 def test_a_digest_takes_no_tag_along_that_nothing_selects(names, patterns, expected, store):
     plan = planned({"remove": {"patterns": patterns}}, image("a1", *names), store=store)
@@ -927,7 +921,7 @@ TARGETS = [
 ]
 
 
-@pytest.mark.parametrize(("target", "known", "expected"), [row[1:] for row in TARGETS], ids=[row[0] for row in TARGETS])
+@pytest.mark.parametrize(("target", "known", "expected"), cases(TARGETS))
 def test_a_plan_ends_as_soon_as_its_target_is_met(target, known, expected):
     used = {image.id: CREATED + n for n, image in enumerate(sorted(APP, key=lambda image: image.size != 10))}
     plan = planned({"remove": ALL, "target": target}, *APP, evidence=evidence(used=used, **known), build_cache=NO_CACHE)
@@ -962,7 +956,7 @@ UNCERTAIN = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "others"), [row[1:] for row in UNCERTAIN], ids=[row[0] for row in UNCERTAIN])
+@pytest.mark.parametrize(("fields", "others"), cases(UNCERTAIN))
 def test_a_target_takes_no_more_than_what_is_expected_to_meet_it(fields, others):
     fields = {"build_cache": NO_CACHE, **fields}
     params = {"remove": ALL, "target": {"total_size": "34B", "order": "largest"}}
@@ -1023,7 +1017,7 @@ ALLOWED = [
 ]
 
 
-@pytest.mark.parametrize(("guard", "message"), [row[1:] for row in GUARDS], ids=[row[0] for row in GUARDS])
+@pytest.mark.parametrize(("guard", "message"), cases(GUARDS))
 def test_a_guard_refuses_a_plan_that_is_too_large(guard, message):
     plan = planned({"remove": {"patterns": ["app"]}, "guard": guard}, *APP, LABELLED)
     result = result_of(plan)
@@ -1037,7 +1031,7 @@ def test_a_guard_refuses_a_plan_that_is_too_large(guard, message):
     )
 
 
-@pytest.mark.parametrize("guard", [row[1] for row in ALLOWED], ids=[row[0] for row in ALLOWED])
+@pytest.mark.parametrize("guard", cases(ALLOWED))
 def test_a_guard_lets_a_plan_pass_that_is_not_too_large(guard):
     assert len(planned({"remove": {"patterns": ["app"]}, "guard": guard}, *APP, LABELLED).plan.steps) == 4
 
@@ -1074,7 +1068,7 @@ NAMES_OF_A_GROUP = [
 ]
 
 
-@pytest.mark.parametrize("params", [row[1] for row in NAMES_OF_A_GROUP], ids=[row[0] for row in NAMES_OF_A_GROUP])
+@pytest.mark.parametrize("params", cases(NAMES_OF_A_GROUP))
 def test_an_image_is_in_a_group_by_any_of_its_names(params):
     assert going(planned(params, image("a1", "app:1", "app:latest"))) == []
 

@@ -15,7 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan im
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
 
-from ..builders import CREATED, image, image_id, snapshot
+from ..builders import CREATED, cases, image, image_id, snapshot
 
 NOW = CREATED + 86400.0
 HOST = snapshot(
@@ -142,10 +142,6 @@ MET += [
 ]
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
 UNMEASURED = Measured()
 
 
@@ -158,7 +154,7 @@ def reported(params, before=UNMEASURED, after=UNMEASURED):
     return result, policy_warnings(outcome, decision, result)
 
 
-@pytest.mark.parametrize(("target", "before", "after", "met", "text"), [row[1:] for row in MET], ids=ids(MET))
+@pytest.mark.parametrize(("target", "before", "after", "met", "text"), cases(MET))
 def test_a_target_is_held_against_what_was_measured_afterwards(target, before, after, met, text):
     result, warned = reported({"target": target}, before, after)
     assert (result["target"]["met"], result["target"]["text"]) == (met, text)
@@ -227,7 +223,7 @@ FORETOLD = [
 ]
 
 
-@pytest.mark.parametrize(("earlier", "expected"), [row[1:] for row in FORETOLD], ids=ids(FORETOLD))
+@pytest.mark.parametrize(("earlier", "expected"), cases(FORETOLD))
 def test_what_earlier_tasks_would_free_counts_once(earlier, expected):
     assert predicted_bytes(HOST, earlier) == expected
 

@@ -20,6 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
+from ..builders import cases
+
 ALL = {"all_unused": True}
 #: 2023-11-14
 NOW = 1_700_000_000.0
@@ -171,11 +173,7 @@ THRESHOLDS = [
 ]
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
-@pytest.mark.parametrize(("params", "message"), [row[1:] for row in ERRORS], ids=ids(ERRORS))
+@pytest.mark.parametrize(("params", "message"), cases(ERRORS))
 def test_what_cannot_be_meant_is_refused_with_the_options_path(params, message):
     with pytest.raises(InvalidRequest, match=re.escape(message)):
         Policy.parse(params, NOW)
@@ -225,7 +223,7 @@ NEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "needs"), [row[1:] for row in NEEDS], ids=[row[0] for row in NEEDS])
+@pytest.mark.parametrize(("params", "needs"), cases(NEEDS))
 def test_a_policy_needs_to_know(params, needs):
     policy = Policy.parse({"remove": ALL, **params})
     assert (policy.needs_use, policy.needs_tag_times, policy.needs_registries) == needs
@@ -256,7 +254,7 @@ def test_a_list_of_images_may_be_empty_for_other_hosts_made_it():
 COUNTS = [("a number", 3), ("a template's string", " 3 ")]
 
 
-@pytest.mark.parametrize("count", [row[1] for row in COUNTS], ids=ids(COUNTS))
+@pytest.mark.parametrize("count", cases(COUNTS))
 def test_a_count_may_come_from_a_template(count):
     assert Policy.parse({"remove": ALL, "keep": {"newest": count}}).keep.newest == (Newest(3),)
 
@@ -283,7 +281,7 @@ NAMED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "reference", "digits"), [row[1:] for row in NAMED], ids=ids(NAMED))
+@pytest.mark.parametrize(("text", "reference", "digits"), cases(NAMED))
 def test_an_image_is_named_by_a_reference_a_digest_or_an_id(text, reference, digits):
     named = NamedImage.parse(text)
     assert (named.reference and named.reference.full, named.digits) == (reference, digits)

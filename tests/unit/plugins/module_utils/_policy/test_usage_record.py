@@ -20,6 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_r
     save,
 )
 
+from ..builders import cases
+
 ENGINE = "d8b1"
 A, B = "sha256:a", "sha256:b"
 
@@ -52,16 +54,12 @@ SEEN = [
 ]
 
 
-def ids(rows):
-    return [row[0] for row in rows]
-
-
 @pytest.fixture(name="path")
 def fixture_path(tmp_path):
     return str(tmp_path / "var" / "lib" / "usage.json")
 
 
-@pytest.mark.parametrize(("known", "used", "expected"), [row[1:] for row in SEEN], ids=ids(SEEN))
+@pytest.mark.parametrize(("known", "used", "expected"), cases(SEEN))
 def test_a_look_at_the_images_updates_the_record(known, used, expected):
     assert UsageRecord(known).seen([A], used, 100).sightings == expected
 
@@ -80,7 +78,7 @@ def test_a_missing_record_is_a_warning(path):
     assert f"there is no usage record {path} yet" in warning
 
 
-@pytest.mark.parametrize("content", [row[1] for row in DAMAGED], ids=ids(DAMAGED))
+@pytest.mark.parametrize("content", cases(DAMAGED))
 def test_a_damaged_record_is_a_warning_and_is_replaced(tmp_path, content):
     path = tmp_path / "usage.json"
     path.write_text(content)

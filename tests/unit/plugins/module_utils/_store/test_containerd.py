@@ -11,7 +11,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.containerd import ContainerdStore
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Removal
 
-from ..builders import container, digest_reference, image, image_id, snapshot
+from ..builders import cases, container, digest_reference, image, image_id, snapshot
 
 OWN_DIGEST = digest_reference("app", "a1")
 OTHER_DIGEST = digest_reference("other", "a1")
@@ -266,9 +266,7 @@ REMOVALS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "target", "options", "expected"), [r[1:] for r in REMOVALS], ids=[r[0] for r in REMOVALS]
-)
+@pytest.mark.parametrize(("parts", "target", "options", "expected"), cases(REMOVALS))
 def test_removal(parts, target, options, expected):
     assert outcome(parts, target, **options) == expected
 
@@ -313,9 +311,7 @@ AFTERWARDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "target", "options", "expected"), [r[1:] for r in AFTERWARDS], ids=[r[0] for r in AFTERWARDS]
-)
+@pytest.mark.parametrize(("parts", "target", "options", "expected"), cases(AFTERWARDS))
 def test_afterwards(parts, target, options, expected):
     store = store_of(parts)
     effect = predict(store, target, **options)

@@ -10,7 +10,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.graphdriver import GraphdriverStore, is_single
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Removal
 
-from ..builders import container, digest_reference, image, image_id, references, snapshot
+from ..builders import cases, container, digest_reference, image, image_id, references, snapshot
 
 DIGEST = digest_reference("app", "d1")
 SECOND_DIGEST = digest_reference("app", "d2")
@@ -31,7 +31,7 @@ SINGLE = [
 ]
 
 
-@pytest.mark.parametrize(("names", "expected"), [row[1:] for row in SINGLE], ids=[row[0] for row in SINGLE])
+@pytest.mark.parametrize(("names", "expected"), cases(SINGLE))
 def test_single_reference(names, expected):
     assert is_single(references(*names)) is expected
 
@@ -257,9 +257,7 @@ REMOVALS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "target", "options", "expected"), [r[1:] for r in REMOVALS], ids=[r[0] for r in REMOVALS]
-)
+@pytest.mark.parametrize(("parts", "target", "options", "expected"), cases(REMOVALS))
 def test_removal(parts, target, options, expected):
     assert outcome(parts, target, **options) == expected
 

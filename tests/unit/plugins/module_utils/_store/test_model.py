@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Removal
 
-from ..builders import image_id
+from ..builders import cases, image_id
 
 ADDRESSES = [
     ("by reference", Removal(image_id("a1"), Reference.parse("docker.io/library/app:1")), "app:1"),
@@ -18,6 +18,6 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(("removal", "expected"), [row[1:] for row in ADDRESSES], ids=[row[0] for row in ADDRESSES])
+@pytest.mark.parametrize(("removal", "expected"), cases(ADDRESSES))
 def test_a_removal_is_addressed_explicitly(removal, expected):
     assert removal.address == expected

@@ -19,7 +19,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.space im
     freed,
 )
 
-from ..builders import container, image, image_id, snapshot
+from ..builders import cases, container, image, image_id, snapshot
 
 NO_CACHE = BuildCache()
 
@@ -108,7 +108,7 @@ EXACT = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "expected"), [row[1:] for row in EXACT], ids=[row[0] for row in EXACT])
+@pytest.mark.parametrize(("parts", "expected"), cases(EXACT))
 def test_with_layers_on_the_graphdriver_store(parts, expected):
     assert release(parts) == expected
 
@@ -162,9 +162,7 @@ DOUBTFUL = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "fields", "expected"), [row[1:] for row in DOUBTFUL], ids=[row[0] for row in DOUBTFUL]
-)
+@pytest.mark.parametrize(("parts", "fields", "expected"), cases(DOUBTFUL))
 def test_what_may_hold_layers_makes_the_number_a_lower_bound(parts, fields, expected):
     assert release(parts, **fields) == expected
 
@@ -200,7 +198,7 @@ LISTED = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "fields", "expected"), [row[1:] for row in LISTED], ids=[row[0] for row in LISTED])
+@pytest.mark.parametrize(("parts", "fields", "expected"), cases(LISTED))
 def test_without_layers_a_lower_bound_from_the_listing(parts, fields, expected):
     assert release(parts, **fields)[:3] == (expected, False, ())
 
@@ -219,9 +217,7 @@ EXPECTED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "fields", "expected"), [row[1:] for row in EXPECTED], ids=[row[0] for row in EXPECTED]
-)
+@pytest.mark.parametrize(("parts", "fields", "expected"), cases(EXPECTED))
 def test_what_is_not_certain_can_be_expected(parts, fields, expected):
     assert release(parts, **fields).expected == expected
 
@@ -237,7 +233,7 @@ TOTALS = [
 ]
 
 
-@pytest.mark.parametrize(("cache", "expected"), [row[1:] for row in TOTALS], ids=[row[0] for row in TOTALS])
+@pytest.mark.parametrize(("cache", "expected"), cases(TOTALS))
 def test_what_several_releases_set_free(cache, expected):
     assert freed([Release(50, False), Release(100, True), Release(10, False, expected=15)], cache) == expected
 
@@ -291,7 +287,7 @@ STORED = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "digits", "expected"), [row[1:] for row in STORED], ids=[row[0] for row in STORED])
+@pytest.mark.parametrize(("parts", "digits", "expected"), cases(STORED))
 def test_with_layers_on_the_containerd_store_both_are_counted(parts, digits, expected):
     assert expected_of(parts, *digits) == expected
 
@@ -324,9 +320,7 @@ OF_LISTING = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parts", "version", "expected"), [row[1:] for row in OF_LISTING], ids=[row[0] for row in OF_LISTING]
-)
+@pytest.mark.parametrize(("parts", "version", "expected"), cases(OF_LISTING))
 def test_without_layers_on_the_containerd_store_the_listing_shows_what_is_likely(parts, version, expected):
     assert expected_of(parts, "a1", version=version) == [expected]
 

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 
-from ..builders import container, digest_reference, image, image_id, snapshot
+from ..builders import cases, container, digest_reference, image, image_id, snapshot
 
 UNKNOWN = ""
 
@@ -35,7 +35,7 @@ def mounts(held):
     return {**uses.mounting, **({UNKNOWN: uses.unknown_mounts} if uses.unknown_mounts else {})}
 
 
-@pytest.mark.parametrize(("source", "expected"), [row[1:] for row in MOUNTS], ids=[row[0] for row in MOUNTS])
+@pytest.mark.parametrize(("source", "expected"), cases(MOUNTS))
 def test_an_image_mount(source, expected):
     mounter = container("m", of="abc2", mounted_images=(source,))
     assert mounts(snapshot(*IMAGES, container("other", of="abc2"), mounter)) == {expected: (mounter,)}
@@ -58,9 +58,7 @@ DATED_MOUNTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("source", "dates", "expected"), [row[1:] for row in DATED_MOUNTS], ids=[row[0] for row in DATED_MOUNTS]
-)
+@pytest.mark.parametrize(("source", "dates", "expected"), cases(DATED_MOUNTS))
 def test_an_image_mount_counts_for_every_image_that_its_name_may_have_stood_for(source, dates, expected):
     mounter = container("m", of="abc2", mounted_images=(source,), **dates)
     assert mounts(snapshot(*NAMED_TWICE, mounter)) == dict.fromkeys(expected, (mounter,))
@@ -134,7 +132,7 @@ HELD = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "expected"), [row[1:] for row in HELD], ids=[row[0] for row in HELD])
+@pytest.mark.parametrize(("fields", "expected"), cases(HELD))
 def test_an_image_is_surely_held(fields, expected):
     uses = uses_of(snapshot(*IMAGES, container("m", **fields)))
     assert uses.is_surely_held(image_id("abc1")) is expected

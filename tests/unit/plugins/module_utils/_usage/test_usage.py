@@ -25,7 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage im
     usage_report,
 )
 
-from ..builders import CREATED, container, digest_reference, image, image_id, snapshot
+from ..builders import CREATED, cases, container, digest_reference, image, image_id, snapshot
 
 NOW = CREATED + 3600
 NOTHING_SEEN = UsageRecord()
@@ -102,7 +102,7 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("digits", "moments", "expected"), [row[1:] for row in FIELDS], ids=[row[0] for row in FIELDS])
+@pytest.mark.parametrize(("digits", "moments", "expected"), cases(FIELDS))
 def test_fields_of_an_image(digits, moments, expected):
     found = listed(told(HOST, USAGE, moments, None), digits)
     assert {key: found[key] for key in expected} == expected
@@ -171,7 +171,7 @@ NOTICES = [
 ]
 
 
-@pytest.mark.parametrize(("engine", "parts"), [row[1:] for row in NOTICES], ids=[row[0] for row in NOTICES])
+@pytest.mark.parametrize(("engine", "parts"), cases(NOTICES))
 def test_notices_of_the_storage_driver(engine, parts):
     texts = notices(snapshot().__class__(engine=engine), None)
     assert len(texts) == len(parts)
@@ -209,7 +209,7 @@ CACHES = [
 ]
 
 
-@pytest.mark.parametrize(("usage", "texts"), [row[1:] for row in CACHES], ids=[row[0] for row in CACHES])
+@pytest.mark.parametrize(("usage", "texts"), cases(CACHES))
 def test_the_cache_is_named_where_it_has_the_most_to_reclaim(usage, texts):
     assert cache_notices(usage) == texts
 
