@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
+    FAILURES,
     KEEP_USED_ON,
     chosen_stages,
     host_pattern,
@@ -34,14 +35,16 @@ class ActionModule(ActionBase):
     """A target without hosts, variables and tags that mean nothing, and a directory that cannot be written to."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(["target", "hosts", "serial", "max_fail_percentage", "throttle", "report_dir"])
+    _VALID_ARGS = frozenset(["target", "hosts", "serial", "max_fail_percentage", "throttle", "fail_on", "report_dir"])
     TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
         asked = plain(self._task.args)
-        errors = play_errors(asked["serial"], asked["max_fail_percentage"], asked["throttle"])
+        errors = play_errors(
+            asked["serial"], asked["max_fail_percentage"], asked["throttle"], asked.get("fail_on", FAILURES)
+        )
         if self._is_named_on_the_command_line():
             for option, name in _TAGS.items():
                 errors += unknown_tags(option, (tag for tag in variables.get(name) or () if tag not in self._task.tags))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.imagewarden.docker.plugins.action.cleanup_report import show
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewhere import (
     Union,
@@ -21,7 +23,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewh
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory, utc_now
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import shortened
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
+    CHANGED,
     FAILED,
+    OK,
     UNREACHABLE,
     failed_summary,
     host_report,
@@ -39,6 +43,14 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variab
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
 from ansible_collections.imagewarden.docker.plugins.plugin_utils._hosts import hosts_of
+
+_WIDTH = 100
+_COLORS = {
+    CHANGED: constants.COLOR_CHANGED,
+    OK: constants.COLOR_OK,
+    FAILED: constants.COLOR_ERROR,
+    UNREACHABLE: constants.COLOR_UNREACHABLE,
+}
 
 
 class ActionModule(ActionBase):
@@ -84,6 +96,9 @@ class ActionModule(ActionBase):
             diff=[diff for chain in chains for diff in chain.get("diff") or ()],
             ansible_stats={"data": {"image_cleanup_summary": {host: told}}, "per_host": False, "aggregate": True},
         )
+        # The message of a failure follows when the next task fails, and once more at the end.
+        line = summary["summary"].replace(f": {summary['message']}", "", 1) if summary["failed"] else summary["summary"]
+        show(shortened(f"{host}: {line}", _WIDTH), color=_COLORS[summary["status"]])
         for key in ("warnings", "deprecations"):
             result.setdefault(key, []).extend(text for chain in chains for text in chain.get(key) or ())
         unknown = summary.get("keep_used_on", {}).get("unknown")

@@ -19,7 +19,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summar
     failed_summary,
     fleet_report,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import plain
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import CHANGES, plain
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
 
 if t.TYPE_CHECKING:
@@ -31,11 +31,17 @@ _FOR_PROGRAMS = ("json", "jsonl")
 display = Display()
 
 
+def show(text: str, color: str | None = None) -> None:
+    """Print for people, unless a program reads what is printed."""
+    if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
+        display.display(text, color=color)
+
+
 class ActionModule(ActionBase):
     """Every host of the play is in the report, with the summary that the role left in this play."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(["mode", "max_fail_percentage", "report_dir"])
+    _VALID_ARGS = frozenset(["mode", "max_fail_percentage", "fail_on", "report_dir"])
     TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -46,6 +52,7 @@ class ActionModule(ActionBase):
         summaries = self._summaries(variables, check_mode)
         report = fleet_report(summaries, utc_now(), asked["mode"], check_mode)
         failure = _too_many(summaries, summaries[variables["inventory_hostname"]], float(asked["max_fail_percentage"]))
+        failure = failure or _changes(report["total"], check_mode, asked.get("fail_on"))
         lines = table(report)
         if asked["report_dir"]:
             try:
@@ -55,10 +62,11 @@ class ActionModule(ActionBase):
             except ImageWardenError as exc:
                 failure = str(exc)
                 lines.append(failure)
-        if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
-            display.display("\n".join(["", *lines]))
-        result.update(changed=False, lines=lines, total=report["total"])
-        return {**result, "failed": True, "msg": failure} if failure else result
+        show("\n".join(["", *lines]))
+        result["changed"] = False
+        # What was printed must not be printed again with the failure.
+        told = {"failed": True, "msg": failure} if failure else {"lines": lines, "total": report["total"]}
+        return {**result, **told}
 
     def _summaries(self, variables: Mapping[str, t.Any], check_mode: bool) -> dict[str, dict[str, t.Any] | None]:
         """The summaries of this play: a fact that an earlier play of the same run left says nothing of this one."""
@@ -87,3 +95,11 @@ def _too_many(
     if failed <= batch["hosts"] * percentage / 100:
         return ""
     return f"image_cleanup_max_fail_percentage: {failed} of {batch['hosts']} hosts of a batch failed, and the limit is {percentage:g} %"
+
+
+def _changes(total: Mapping[str, t.Any], check_mode: bool, fail_on: str | None) -> str:
+    """Why the play ends with an error although no host may have failed; after the last batch, so that it reaches all hosts."""
+    if fail_on != CHANGES or not total["changed"] or total["not_run"]:
+        return ""
+    verb = "would change" if check_mode else "changed"
+    return f"image_cleanup_fail_on: {total['changed']} of {total['hosts']} hosts {verb}"

@@ -41,6 +41,11 @@ options:
     description: The most hosts that one task runs on at a time.
     type: int
     required: true
+  fail_on:
+    description: What makes the playbook end with an error.
+    type: str
+    choices: [failures, changes]
+    default: failures
   report_dir:
     description: A directory on the controller. Empty for none.
     type: str

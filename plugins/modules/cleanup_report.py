@@ -28,6 +28,13 @@ options:
     description: The play ends when more hosts of a batch failed than this.
     type: float
     required: true
+  fail_on:
+    description:
+      - Whether this task fails when a host changed, or would change, after the last batch.
+      - A host that failed, such as one whose guard refused the policy, makes the playbook end with an error in either case.
+    type: str
+    choices: [failures, changes]
+    default: failures
   report_dir:
     description: A directory on the controller. Empty for none.
     type: str
@@ -58,13 +65,13 @@ EXAMPLES = r"""
 RETURN = r"""
 lines:
   description: The table.
-  returned: always
+  returned: success
   type: list
   elements: str
   sample: ["host   status   containers", "web-1  changed           2"]
 total:
   description: The numbers of the whole fleet, as C(report.json) has them.
-  returned: always
+  returned: success
   type: dict
   sample: {hosts: 12, changed: 3, images_deleted: 40}
 """

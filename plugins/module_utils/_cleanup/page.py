@@ -26,6 +26,8 @@ _HOST_WIDTH = 24
 #: Images that are named for a host, and hosts for which images are named.
 _IMAGES = 5
 _HOSTS = 20
+#: Hosts of which a line stands in the table, and failures that are named.
+_ROWS = 50
 
 _COLUMNS = (
     ("containers", "containers_removed"),
@@ -38,14 +40,24 @@ _COLUMNS = (
 
 def table(report: Mapping[str, t.Any]) -> list[str]:
     """A line for each host of at most 100 columns, the total, the largest images that an audit would remove, then failures."""
-    rows = [_row(host["host"], host["status"].replace("_", " "), host) for host in report["hosts"]]
+    listed = _listed(report["hosts"])
+    rows = [_row(host["host"], host["status"].replace("_", " "), host) for host in listed]
+    others = len(report["hosts"]) - len(listed)
     rows.append(_row("total", "", report["total"]))
     titles = ["host", "status", *(title for title, _key in _COLUMNS), "space"]
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
     lines = [_line(row, widths) for row in [titles, *rows]]
+    if others:
+        lines.insert(-1, f"and {others} more {'host' if others == 1 else 'hosts'}, none of which frees more")
     largest = _largest(report) if report["mode"] == "audit" else []
     blocks = [lines, largest, _failures(report), textwrap.wrap(report["total"]["summary"], _WIDTH)]
     return [line for number, block in enumerate(filter(None, blocks)) for line in (["", *block] if number else block)]
+
+
+def _listed(hosts: Sequence[Mapping[str, t.Any]]) -> list[Mapping[str, t.Any]]:
+    """The hosts of a table: of a large fleet those that free most, in the order of the inventory."""
+    ordered = sorted(range(len(hosts)), key=lambda number: -hosts[number]["space_expected"])
+    return [hosts[number] for number in sorted(ordered[:_ROWS])]
 
 
 def markdown(report: Mapping[str, t.Any]) -> str:
@@ -125,7 +137,11 @@ def _name(image: Mapping[str, t.Any]) -> str:
 
 def _failures(report: Mapping[str, t.Any]) -> list[str]:
     failed = [host for host in report["hosts"] if host["status"] in (FAILED, UNREACHABLE)]
-    return [_cut(f"{host['status'].upper()} {host['host']}: {host['message']}", _WIDTH) for host in failed]
+    lines = [_cut(f"{host['status'].upper()} {host['host']}: {host['message']}", _WIDTH) for host in failed[:_ROWS]]
+    if len(failed) > _ROWS:
+        more = len(failed) - _ROWS
+        lines.append(f"and {more} more {'host' if more == 1 else 'hosts'} that failed")
+    return lines
 
 
 def _cut(text: str, width: int) -> str:

@@ -27,10 +27,12 @@ _PRIVATE = "image_cleanup__"
 
 STAGE_VARIABLES = {stage: f"{_PREFIX}{stage}" for stage in STAGES}
 #: Variables of the playbooks, and the fact that the role leaves.
-_OTHERS = ("report_dir", "snapshot_dir", "serial", "max_fail_percentage", "throttle", "summary")
+_OTHERS = ("report_dir", "fail_on", "snapshot_dir", "serial", "max_fail_percentage", "throttle", "summary")
 _ON_ERROR = ("continue", "stop")
 #: What to do when it is not known what another host uses.
 STOP, CONTINUE = "stop", "continue"
+#: What makes a playbook end with an error.
+FAILURES, CHANGES = "failures", "changes"
 
 #: Tags that Ansible itself knows.
 _CORE_TAGS = frozenset(["all", "always", "never", "tagged", "untagged"])
@@ -147,7 +149,7 @@ def _runs(tags: Collection[str], run_tags: Collection[str], skip_tags: Collectio
     return chosen and not {"all", "tagged", *tags} & set(skip_tags)
 
 
-def play_errors(serial: t.Any, max_fail_percentage: t.Any, throttle: t.Any) -> list[str]:
+def play_errors(serial: t.Any, max_fail_percentage: t.Any, throttle: t.Any, fail_on: t.Any) -> list[str]:
     """What is wrong with the variables that Ansible itself would answer with a traceback, or not at all."""
     sizes = serial if isinstance(serial, list) else [serial]
     errors = [
@@ -159,6 +161,8 @@ def play_errors(serial: t.Any, max_fail_percentage: t.Any, throttle: t.Any) -> l
         errors.append(f"image_cleanup_max_fail_percentage: {max_fail_percentage!r} is not a percentage")
     if not _is_number(throttle, 0) or float(throttle) != int(float(throttle)):
         errors.append(f"image_cleanup_throttle: {throttle!r} is not a whole number of 0 or more")
+    if fail_on not in (FAILURES, CHANGES):
+        errors.append(f"image_cleanup_fail_on: {fail_on!r} is neither {FAILURES} nor {CHANGES}")
     return errors
 
 

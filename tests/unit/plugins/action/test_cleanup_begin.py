@@ -17,6 +17,7 @@ ASKED = {
     "serial": "100%",
     "max_fail_percentage": 100,
     "throttle": 0,
+    "fail_on": "failures",
     "report_dir": "",
 }
 
@@ -43,6 +44,12 @@ def test_nothing_wrong() -> None:
 
 MISTAKES = [
     # situation, what is asked otherwise, variables, message
+    (
+        "another reason to fail",
+        {"fail_on": "change"},
+        {},
+        "image_cleanup_fail_on: 'change' is neither failures nor changes",
+    ),
     ("no host", {"hosts": []}, {}, "target: 'web' matches no host of the inventory"),
     (
         "a misspelt variable",

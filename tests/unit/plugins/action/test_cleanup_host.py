@@ -8,9 +8,10 @@ import json
 from unittest.mock import MagicMock
 
 import pytest
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.imagewarden.docker.plugins.action import cleanup_host
+from ansible_collections.imagewarden.docker.plugins.action import cleanup_host, cleanup_report
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewhere import Union, Use, User
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES
 
@@ -71,6 +72,16 @@ def test_the_chain_of_an_engine(module) -> None:
     statistics = found["ansible_stats"]["data"]["image_cleanup_summary"]["web-1"]
     assert statistics["containers_removed"] == 1
     assert "engines" not in statistics
+
+
+def test_a_line_for_people_ends_each_host(module, monkeypatch) -> None:
+    lines = []
+    monkeypatch.setattr(cleanup_report.display, "display", lambda text, color: lines.append((text, color)))
+    clean()
+    module.side_effect = AnsibleConnectionFailure("connection refused " * 20)
+    clean()
+    assert lines[0] == ("web-1: 1 container removed", constants.COLOR_CHANGED)
+    assert lines[1] == ("web-1: UNREACHABLE", constants.COLOR_UNREACHABLE)
 
 
 def test_every_engine_has_a_chain(module) -> None:

@@ -23,7 +23,7 @@ FAILED = {**failed_summary("there is no Engine, " * 20, True), "run": RUN}
 @pytest.fixture(name="printed")
 def fixture_printed(monkeypatch):
     lines = []
-    monkeypatch.setattr(cleanup_report.display, "display", lambda text: lines.extend(text.splitlines()))
+    monkeypatch.setattr(cleanup_report.display, "display", lambda text, color=None: lines.extend(text.splitlines()))
     return lines
 
 
@@ -71,6 +71,27 @@ def test_too_many_hosts_of_a_batch_failed(printed) -> None:
     assert found["failed"]
     assert found["msg"] == ("image_cleanup_max_fail_percentage: 1 of 2 hosts of a batch failed, and the limit is 49 %")
     assert "failed" not in report({"a": FAILED, "b": CHANGED}, max_fail_percentage=50)
+
+
+FAIL_ON = [
+    # situation, facts, what is asked otherwise, message
+    ("a change", {"a": CHANGED, "b": FAILED}, {}, "image_cleanup_fail_on: 1 of 2 hosts would change"),
+    (
+        "a change in a real run",
+        {"a": {**CHANGED, "check_mode": False}},
+        {"mode": "cleanup"},
+        "image_cleanup_fail_on: 1 of 1 hosts changed",
+    ),
+    ("no change", {"a": FAILED}, {}, None),
+    ("a change that was not asked about", {"a": CHANGED}, {"fail_on": "failures"}, None),
+    ("a batch before the last", {"a": CHANGED, "b": None}, {}, None),
+]
+
+
+@pytest.mark.parametrize(("facts", "asked", "message"), [row[1:] for row in FAIL_ON], ids=[row[0] for row in FAIL_ON])
+def test_a_change_makes_the_play_fail_where_that_is_asked_for(facts, asked, message, printed) -> None:
+    found = report(facts, **{"fail_on": "changes", **asked})
+    assert (found.get("failed", False), found.get("msg")) == (message is not None, message)
 
 
 def test_failures_of_an_earlier_batch_count_no_more(printed) -> None:

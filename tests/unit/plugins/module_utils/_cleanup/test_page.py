@@ -219,3 +219,17 @@ def test_the_sheet_holds_no_formula() -> None:
 def test_a_message_for_the_terminal_is_cut() -> None:
     assert shortened("x" * 400) == "x" * 299 + "…"
     assert shortened("short") == "short"
+
+
+def test_a_large_fleet_has_a_short_table() -> None:
+    summaries = {
+        f"web-{number}": host_summary([chain(policy={**POLICY, "space_reclaimed": number})], True)
+        for number in range(60)
+    }
+    summaries.update({f"db-{number}": failed_summary("down", True) for number in range(51)})
+    lines = table(fleet_report(summaries, "2026-11-28T12:00:00Z", "cleanup", True))
+    assert [line.split()[0] for line in lines[1:51]] == [f"web-{number}" for number in range(10, 60)]
+    assert lines[51] == "and 61 more hosts, none of which frees more"
+    assert lines[52].startswith("total")
+    assert sum(1 for line in lines if line.startswith("FAILED db-")) == 50
+    assert "and 1 more host that failed" in lines

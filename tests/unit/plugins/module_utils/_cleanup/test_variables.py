@@ -140,6 +140,6 @@ PLAYS = [
 
 @pytest.mark.parametrize(("serial", "percentage", "throttle", "begins"), cases(PLAYS))
 def test_variables_of_the_play(serial, percentage, throttle, begins) -> None:
-    found = play_errors(serial, percentage, throttle)
+    found = play_errors(serial, percentage, throttle, "failures")
     assert [message[: len(begin)] for message, begin in zip(found, begins)] == begins
     assert len(found) == len(begins)
