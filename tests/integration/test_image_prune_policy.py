@@ -23,6 +23,7 @@ from tests.integration.image_task import FORETOLD, all_of
 from tests.integration.module_run import run_module
 from tests.lab import published, state
 from tests.lab.private_engine import PrivateEngine
+from tests.lab.proxy import RecordingProxy
 
 pytestmark = pytest.mark.engine
 
@@ -693,3 +694,63 @@ def test_a_full_disk_on_this_machine_is_relieved_by_what_was_foretold(local_clie
     assert not result["failed"]
     assert not result["target"]["met"]
     assert client.images() == []
+
+
+FORBIDDEN_OR_HANGING = [
+    ("a proxy forbids the disk usage", lambda proxy: proxy.answer("GET", "/system/df", 403, "no")),
+    ("the disk usage hangs", lambda proxy: proxy.before("GET", "/system/df", lambda: time.sleep(6), times=None)),
+]
+
+
+@pytest.mark.parametrize(
+    "spoil", [row[1] for row in FORBIDDEN_OR_HANGING], ids=[row[0] for row in FORBIDDEN_OR_HANGING]
+)
+def test_a_full_disk_is_relieved_without_the_disk_usage_of_the_engine(local_client, tmp_path, spoil):
+    client, docker_host = local_client
+    load(client, "app:1", OLD, size_bytes=2_000_000)
+    load(client, "app:2", NEW, size_bytes=2_000_000)
+    with RecordingProxy(docker_host.removeprefix("unix://")) as proxy:
+        spoil(proxy)
+        policy = {"docker_host": proxy.docker_host, "timeout": 2, "usage_file": str(tmp_path / "usage.json")}
+        policy = {**policy, "remove": ALL, "keep": {"newest": 1}}
+        by_disk = {**policy, "target": {"disk_used_above": 0, "disk_used_below": 0}}
+        predicted = run_module("image_prune_policy", by_disk, check=True)
+        by_size = run_module("image_prune_policy", {**policy, "target": {"total_size": "1B"}})
+        result = run_module("image_prune_policy", by_disk)
+    # What all images take up is known by the Engine alone; how full the disk is can be measured.
+    assert (by_size["changed"], by_size["failed"]) == (False, False)
+    assert by_size["target"]["text"].endswith("total_size is 1B, and the Engine does not report the size of all images")
+    assert result["untagged"] == predicted["untagged"] == ["app:1"]
+    assert not result["failed"]
+
+
+def test_a_limit_of_images_per_run_leaves_the_rest_for_the_next_runs(local_client, tmp_path):
+    client, docker_host = local_client
+    for number in range(1, 6):
+        load(client, f"app:{number}", f"2021-01-0{number}T00:00:00Z")
+    policy = {"remove": ALL, "docker_host": docker_host, "usage_file": str(tmp_path / "usage.json")}
+    policy["target"] = {"images_per_run": 2}
+    runs = []
+    for _each in range(4):
+        predicted = run_module("image_prune_policy", policy, check=True)
+        result = run_module("image_prune_policy", policy)
+        assert result["untagged"] == predicted["untagged"]
+        runs.append((result["untagged"], result["target"]["left"]))
+    assert runs == [(["app:1", "app:2"], 3), (["app:3", "app:4"], 1), (["app:5"], 0), ([], 0)]
+
+
+def test_the_file_system_of_a_disk_path_is_measured_wherever_the_engine_runs(local_client, tmp_path):
+    client, docker_host = local_client
+    load(client, "app:1")
+    policy = {"remove": ALL, "docker_host": docker_host, "usage_file": str(tmp_path / "usage.json")}
+    missing = {**policy, "target": {"disk_used_above": 0, "disk_path": f"{tmp_path}/nothing"}}
+    unmeasured = run_module("image_prune_policy", missing)
+    assert not unmeasured["changed"]
+    assert unmeasured["target"]["text"].endswith(
+        f"disk_used_above cannot be measured, because {tmp_path}/nothing cannot be read"
+    )
+    named = {**policy, "target": {"disk_used_above": 0, "disk_path": str(tmp_path)}}
+    result = run_module("image_prune_policy", named)
+    assert result["target"]["disk"]["path"] == str(tmp_path)
+    assert result["target"]["disk"]["reason"] == "disk_path names it"
+    assert result["untagged"] == ["app:1"]

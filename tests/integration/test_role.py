@@ -251,6 +251,20 @@ def test_an_audit_changes_nothing(engines, tmp_path):
     assert all(len(line) <= 100 for line in run.table)
 
 
+def test_an_audit_fails_on_changes_where_a_job_asks_for_it(lab, tmp_path):
+    with lab.engine(sorted(selected_engines())[0]).exclusive() as engine:
+        engine.reset()
+        state.import_image(engine.client, "app:1")
+        hosts = inventory([engine], tmp_path, image_cleanup_policy={"remove": {"all_unused": True}})
+        run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, image_cleanup_fail_on="changes")
+        assert run.code == 2
+        assert "image_cleanup_fail_on: 1 of 1 hosts would change" in run.output
+        assert f"\n{engine.name}: would untag 1 reference, delete 1 image" in run.output
+        engine.reset()
+        run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, image_cleanup_fail_on="changes")
+        assert run.code == 0, run.last_lines
+
+
 def test_a_fleet_with_a_host_down_and_an_engine_stopped(engines, tmp_path):
     for engine in engines:
         stopped_containers(engine.client)
