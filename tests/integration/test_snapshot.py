@@ -36,8 +36,8 @@ def fixture_engine_with_images(lab):
             state.load_image(engine.client, f"app:1.{number}", created=f"2021-01-0{number}T00:00:00Z", runnable=False)
         state.import_image(engine.client, "base:1")
         state.container(engine.client, "base:1", "running", name="web", labels={"secret": "s3cret"})
-        state.import_image(engine.client, "job:1")
-        state.import_image(engine.client, "job:2")
+        state.load_image(engine.client, "job:1", created="2021-01-01T00:00:00Z")
+        state.load_image(engine.client, "job:2", created="2021-01-02T00:00:00Z")
         state.container(engine.client, "job:1", "exited", name="old")
         yield engine
 
