@@ -181,6 +181,17 @@ after:
   returned: always, unless an option was refused
   type: dict
   sample: {totals: null, file_system: null, images: 9, containers: 3}
+space_measured:
+  description:
+    - The bytes by which the totals of images, containers and build cache shrank from RV(before) to RV(after). What others created or
+      removed meanwhile is in it. The stages return what was expected in C(space_expected).
+    - With the containerd image store, the Engine frees space a moment after a removal. The total of images is read again until it no
+      longer changes, for up to 6 seconds.
+    - V(null) in check mode, when nothing changed, without O(totals), and with the containerd image store of an Engine before 28.2, whose totals
+      do not contain all that is freed.
+  returned: always, unless an option was refused
+  type: int
+  sample: 2147483648
 notices:
   description: What matters for a cleanup that must free space, as M(imagewarden.docker.image_usage_info) returns it.
   returned: always, unless an option was refused

@@ -11,9 +11,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import count, in_words, with_skipped
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import (
+    count,
+    in_words,
+    measured,
+    with_skipped,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES, check
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import CLOCK
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineUnavailable,
     ImageWardenError,
@@ -37,6 +43,10 @@ if t.TYPE_CHECKING:
 #: The stage before which a snapshot is saved, and the later one.
 _FROM_THE_POLICY_ON = ("policy", "build_cache")
 
+#: How often the total of images is read until it no longer changes, and the seconds between.
+_LOOKS = 20
+_PAUSE = 0.3
+
 
 def nothing_done() -> dict[str, t.Any]:
     """The result of a chain that did not come to its first stage."""
@@ -45,6 +55,7 @@ def nothing_done() -> dict[str, t.Any]:
         "stages": dict.fromkeys(STAGES),
         "before": None,
         "after": None,
+        "space_measured": None,
         "notices": [],
         "engine": None,
         "summary": "",
@@ -104,6 +115,7 @@ class Chain:
             "stages": {**dict.fromkeys(STAGES), **results},
             "before": before,
             "after": after,
+            "space_measured": measured(before, after, engine.facts),
             "notices": told,
             "engine": engine_facts(engine.facts),
             "summary": with_skipped(count(results), in_words(count(results))) or "nothing to do",
@@ -130,9 +142,23 @@ class Chain:
 
     def _measure_again(self, engine: Engine, now: float) -> tuple[dict[str, t.Any] | None, str | None]:
         try:
+            if self.totals and engine.facts.frees_later:
+                _settle(engine)
             return self._measure(engine, engine.read(), now)[0], None
         except ImageWardenError as exc:
             return None, str(exc)
+
+
+def _settle(engine: Engine) -> None:
+    """Wait until the Engine has collected what was removed: until its total of images is the same twice."""
+    seen: int | None = None
+    for _look in range(_LOOKS):
+        usage = engine.disk_usage("image")
+        size = None if usage is None or usage.images is None else usage.images.size
+        if size is None or size == seen:
+            return
+        seen = size
+        CLOCK.sleep(_PAUSE)
 
 
 class _Run:

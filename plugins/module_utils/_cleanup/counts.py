@@ -15,6 +15,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import h
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
+
 #: Lists of results, by stage, and the number that they add to.
 _LISTS = (
     ("containers_removed", ("containers",), "removed"),
@@ -53,6 +55,18 @@ def count(results: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
     numbers["space_reclaimed"] = sum(result["space_reclaimed"] for result in sized)
     numbers["space_expected"] = sum(_expected(result) for result in sized)
     return {**numbers, "space_exact": all(result["space_exact"] for result in sized)}
+
+
+def measured(before: Mapping[str, t.Any] | None, after: Mapping[str, t.Any] | None, engine: EngineFacts) -> int | None:
+    """The bytes by which an Engine's totals shrank, whoever did it; ``None`` where they are not known, or are not of all that is freed."""
+    if not engine.counts_blobs or not (before and after and before["totals"] and after["totals"]):
+        return None
+    # Until 29.6, containerd's total of images has all snapshots in it, those of containers and of the build cache too.
+    lines = ("images",) if engine.counts_build_cache else ("images", "containers", "build_cache")
+    pairs = [(before["totals"][line], after["totals"][line]) for line in lines]
+    if any(line is None for pair in pairs for line in pair):
+        return None
+    return int(sum(first["size"] - last["size"] for first, last in pairs))
 
 
 def add(counted: Iterable[Mapping[str, t.Any]]) -> dict[str, t.Any]:

@@ -61,6 +61,11 @@ class EngineFacts:
         """Whether it holds what a build made until its image has it: the containerd store of 26.1 does not, that of 28.5 does."""
         return self.store != CONTAINERD or self._is_at_least(28)
 
+    @property
+    def frees_later(self) -> bool:
+        """Whether what a removal sets free is collected a moment after its answer."""
+        return self.store == CONTAINERD
+
     def _is_at_least(self, *release: int) -> bool:
         # A version that is no number is that of a build of the newest source.
         numbers = tuple(int(part) for part in self.version.split(".")[:2] if part.isdigit())

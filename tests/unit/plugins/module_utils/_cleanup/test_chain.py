@@ -10,7 +10,9 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup import chain as chains
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.chain import Chain, nothing_done
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts, Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, Total
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
     EngineUnavailable,
@@ -173,3 +175,31 @@ def test_all_mistakes_are_named_at_once() -> None:
     )
     parsed = Chain.parse({**params, "containers": {}, "policy": {"remove": {"dangling": True}, "layers": True}})
     assert ([name for name, _stage in parsed.stages], parsed.layers) == (["policy"], True)
+
+
+SETTLING = [
+    # situation, bytes of all images at each look, how often it is looked
+    ("it is the same twice", [900, 500, 500, 400], 3),
+    ("it does not say", [None, 500], 1),
+    ("it never settles", list(range(50)), 20),
+]
+
+
+@pytest.mark.parametrize(("sizes", "looks"), [row[1:] for row in SETTLING], ids=[row[0] for row in SETTLING])
+def test_bytes_are_measured_when_the_containerd_store_has_settled(sizes, looks, monkeypatch) -> None:
+    asked = []
+
+    class SettlingEngine(FakeEngine):
+        facts = EngineFacts(version="29.7.2", store="containerd")
+
+        def disk_usage(self, kind=None):
+            if kind is None:
+                return None
+            asked.append(kind)
+            size = sizes[len(asked) - 1]
+            return DiskUsage(images=None if size is None else Total(size=size))
+
+    monkeypatch.setattr(chains, "CLOCK", Clock(lambda: 0.0, lambda _seconds: None))
+    made = dataclasses.replace(chain(CHANGED)[0], totals=True)
+    assert made.run(SettlingEngine(), 0.0, False).result["space_measured"] is None
+    assert asked == ["image"] * looks

@@ -11,8 +11,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts
     add,
     count,
     in_words,
+    measured,
     with_skipped,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
 
 from ..builders import cases
 
@@ -138,3 +140,31 @@ def test_what_is_skipped_is_said_last() -> None:
     assert with_skipped(numbers(skipped=2), "1 image deleted") == "1 image deleted, 2 skipped"
     assert with_skipped(numbers(skipped=2), "") == "2 skipped"
     assert with_skipped(numbers(), "") == ""
+
+
+def totals(images, containers, cache):
+    return {"totals": {"images": images, "containers": containers, "build_cache": cache}}
+
+
+def line(size):
+    return {"size": size}
+
+
+BEFORE, AFTER = totals(line(900), line(50), line(300)), totals(line(500), line(40), line(350))
+MEASURED = [
+    # situation, store, version, before, after, bytes
+    ("what images shared is then the cache's", "graphdriver", "20.10.24", BEFORE, AFTER, 360),
+    ("the totals are of all that is freed", "containerd", "29.6.0", BEFORE, AFTER, 360),
+    ("the total of images has all snapshots in it", "containerd", "28.5.2", BEFORE, AFTER, 400),
+    ("the total of images has no blobs in it", "containerd", "26.1.5", BEFORE, AFTER, None),
+    ("nothing was measured afterwards", "graphdriver", "28.5.2", BEFORE, None, None),
+    ("there are no totals", "graphdriver", "28.5.2", {"totals": None}, {"totals": None}, None),
+    ("a total is not known", "graphdriver", "28.5.2", totals(line(900), None, line(1)), AFTER, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("store", "version", "before", "after", "expected"), [row[1:] for row in MEASURED], ids=[row[0] for row in MEASURED]
+)
+def test_bytes_are_measured_by_the_totals(store, version, before, after, expected):
+    assert measured(before, after, EngineFacts(version=version, store=store)) == expected
