@@ -15,6 +15,8 @@ options:
       - Select every local reference that matches one of these globs.
       - They have the semantics of the Engine's filter C(reference). V(redis) is every reference of that repository,
         V(postgres:13-beta*) every tag that begins like this. C(*) and C(?) do not match a slash.
+      - They are compared with names as C(docker images) prints them, on every Engine. The filter of Engine 29 compares full names too,
+        so that C(*/*/*) also finds C(docker.io/library/redis) there. It does not here, so that no task selects more after an upgrade.
       - Beyond that filter, a last part C(**) is everything below, so that V(registry.example.com/**) is every reference of that
         registry, and V(**) every reference.
       - A pattern that no reference can match is an error, such as V(^v) without O(use_regex=true) or a repository in upper case.
