@@ -64,8 +64,8 @@ class LabelMatch(t.NamedTuple):
         key, equals, value = text.strip().partition("=")
         if not key.strip() or key != key.strip() or value != value.strip():
             raise ValueError(f"{text!r} is not a label: write key or key=value")
-        if key.endswith("!"):
-            name = key.rstrip("!")
+        if key.endswith("!") or key.startswith("!"):
+            name = key.strip("!")
             raise ValueError(
                 f"{text!r} is not a label: to keep what has {name!r}, write it to exclude_labels, or in filters to label!"
             )

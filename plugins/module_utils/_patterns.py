@@ -210,6 +210,9 @@ def _parse_glob(text: str) -> tuple[list[_Part], bool]:
 
 def _parse_class(text: str, position: int) -> tuple[_One, int]:
     negated = text[position : position + 1] == "^"
+    if text[position : position + 1] == "!":
+        # A shell negates so, and Go does not: the pattern would match just what it is meant to leave out.
+        raise ValueError(f"{text!r} is not a valid pattern: write [^...] for every character but these, not [!...]")
     if negated:
         position += 1
     ranges: list[tuple[str, str]] = []

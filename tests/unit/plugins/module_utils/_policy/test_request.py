@@ -138,6 +138,11 @@ ERRORS = [
     ),
     ("an image that cannot be", {"remove": ALL, "keep": {"images": [{"image": "App"}]}}, "keep.images: 'App' is not a"),
     ("a label turned round", {"remove": ALL, "keep": {"labels": ["keep!=1"]}}, "keep.labels: 'keep!=1' is not a label"),
+    (
+        "a label with a sign in front",
+        {"remove": {"labels": ["!keep"]}},
+        "remove.labels: '!keep' is not a label: to keep",
+    ),
     ("a label without its value", {"remove": {"labels": ["a="]}}, "remove.labels: 'a=' has no value"),
     ("only what is excluded", {"remove": {"exclude_labels": ["keep"]}}, "remove: nothing selects an image"),
     (
