@@ -19,6 +19,9 @@ description:
   - It finds which hosts must be read first, because others keep what they use.
   - It refuses a target without hosts, variables and tags that do not exist, and a directory for reports that cannot be written to.
     It removes the report of an earlier run.
+extends_documentation_fragment:
+  - imagewarden.docker.attributes.action
+  - imagewarden.docker.attributes.no_diff
 options:
   target:
     description: The pattern of hosts that was asked for.
@@ -50,16 +53,6 @@ options:
     description: A directory on the controller. Empty for none.
     type: str
     required: true
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
 seealso:
   - module: imagewarden.docker.cleanup_chain
 """

@@ -23,14 +23,8 @@ description:
   - It does not fail. RV(summary) says what failed.
 extends_documentation_fragment:
   - imagewarden.docker.connection
-
+  - imagewarden.docker.attributes.action
 attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: full

@@ -18,6 +18,9 @@ description:
   - The last task of the playbooks C(cleanup) and C(audit). It runs on the controller.
   - It combines the facts C(image_cleanup_summary) of all hosts of the play, writes C(report.json), C(report.html),
     C(report.md) and C(report.csv), and prints a table.
+extends_documentation_fragment:
+  - imagewarden.docker.attributes.action
+  - imagewarden.docker.attributes.no_diff
 options:
   mode:
     description: What the play was for.
@@ -39,16 +42,6 @@ options:
     description: A directory on the controller. Empty for none.
     type: str
     required: true
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
 seealso:
   - module: imagewarden.docker.cleanup_chain
 """
