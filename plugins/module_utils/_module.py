@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
@@ -22,7 +23,7 @@ if t.TYPE_CHECKING:
 
     from ansible.module_utils.basic import AnsibleModule
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+    from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report, Stage
 
 #: The name of the distributions' package, and of the one on Python's index.
 _SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
@@ -61,6 +62,14 @@ def open_engine(module: AnsibleModule) -> Engine:
     return engine
 
 
+def run_stage(module: AnsibleModule, stage_type: type[Stage]) -> None:
+    """Read the options before the Engine, run the stage and leave with its result."""
+    with clear_failures(module):
+        stage = stage_type.parse(module.params)
+        engine = open_engine(module)
+        finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
+
+
 def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:
     """The results of earlier tasks that a prediction builds upon; a real run finds their effects on the Engine.
 
@@ -68,7 +77,11 @@ def earlier_results(module: AnsibleModule) -> list[dict[str, t.Any]]:
     """
     if not module.check_mode:
         return []
-    return [result for registered in module.params["after"] for result in registered.get("results") or [registered]]
+    return [
+        result
+        for registered in module.params.get("after") or []
+        for result in registered.get("results") or [registered]
+    ]
 
 
 def finish(module: AnsibleModule, report: Report) -> None:

@@ -10,9 +10,33 @@ from __future__ import annotations
 
 import typing as t
 
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
+    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+
 
 class Report(t.NamedTuple):
     """What a stage returns to its task: the result, and what an operator should know although it may not have failed."""
 
     result: dict[str, t.Any]
     warnings: list[str]
+
+
+class Stage(t.Protocol):
+    """The options of a module, read, and the work that they ask for."""
+
+    @classmethod
+    def parse(cls, params: Mapping[str, t.Any]) -> Stage:
+        """Read all options before any request. Raises :class:`InvalidRequest`."""
+
+    def run(
+        self,
+        engine: Engine,
+        snapshot: Snapshot | None,
+        now: float,
+        check_mode: bool,
+        earlier: Sequence[Mapping[str, t.Any]],
+    ) -> Report:
+        """Plan and carry out, on ``snapshot`` if there is one; ``earlier`` are results that a prediction builds on."""

@@ -358,23 +358,17 @@ guard:
   sample: {rule: guard.max_percent, limit: 50.0, found: 71.4, text: "5 of 7 build cache records (71.4 %) would be deleted, but guard.max_percent is 50 %"}
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.options import OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.stage import Stage
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import clear_failures, finish, open_engine
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import run_stage
 
 
 def main() -> None:
-    """Read the options before the Engine, run the stage and leave with its result."""
-    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
-    with clear_failures(module):
-        stage = Stage.parse(module.params)
-        engine = open_engine(module)
-        finish(module, stage.run(engine, None, time.time(), module.check_mode, ()))
+    """Run the stage that the options ask for."""
+    run_stage(AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True), Stage)
 
 
 if __name__ == "__main__":

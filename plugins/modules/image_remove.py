@@ -296,28 +296,17 @@ deleted_layers:
   sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.options import OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.stage import Stage
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import (
-    clear_failures,
-    earlier_results,
-    finish,
-    open_engine,
-)
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import run_stage
 
 
 def main() -> None:
-    """Read the options before the Engine, run the stage and leave with its result."""
-    module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
-    with clear_failures(module):
-        stage = Stage.parse(module.params)
-        engine = open_engine(module)
-        finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
+    """Run the stage that the options ask for."""
+    run_stage(AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True), Stage)
 
 
 if __name__ == "__main__":
