@@ -21,6 +21,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup import
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup import options as chain_options
 from ansible_collections.imagewarden.docker.plugins.module_utils._container import options as container_options
 from ansible_collections.imagewarden.docker.plugins.module_utils._container import stage as container_stage
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image import options as image_options
 from ansible_collections.imagewarden.docker.plugins.module_utils._image import stage as image_stage
@@ -96,6 +98,13 @@ TASKS: list[tuple[str, dict[str, t.Any]]] = [
         },
     ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch):
+    """Threads for each input would take most of the time, and pauses the rest."""
+    monkeypatch.setattr(several, "__defaults__", (1,))
+    monkeypatch.setattr(Clock, "sleep", lambda _clock, _seconds: None)
 
 
 def check(exc: Exception, beginning: str = "") -> None:
