@@ -26,6 +26,8 @@ TIMED := tests/unit/plugins/module_utils/_policy/test_plan.py::test_a_hundred_th
 SIDE_BY_SIDE ?= --numprocesses 3
 # Further pytest options, such as PYTEST_OPTIONS='-k digest -x'.
 PYTEST_OPTIONS ?=
+# Options of the benchmark, such as BENCH_OPTIONS='--only images --images 1000 --rounds 3'.
+BENCH_OPTIONS ?=
 # Further options of molecule test, such as MOLECULE_OPTIONS='--destroy=never'.
 MOLECULE_OPTIONS ?=
 
@@ -97,6 +99,10 @@ lab-status: venv ## Show which engines of the lab run.
 .PHONY: lab-down
 lab-down: venv ## * Stop the lab and remove what it left.
 	$(AS_ROOT) $(BIN)/python -m tests.lab down
+
+.PHONY: bench
+bench: venv ## Measure, beside the Docker CLI and community.docker (root or sudo; hours; BENCH_OPTIONS=--quick to try it).
+	$(AS_ROOT) $(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 
 .PHONY: lint
 lint: venv .nox/.pins ## * Run every linter: format, types, documentation, licences, changelog, ansible-lint, galaxy-importer.
