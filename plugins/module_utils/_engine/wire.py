@@ -627,6 +627,9 @@ def _counted(raw: dict[str, t.Any], key: str) -> Total | None:
 
 def _images_total(listed: list[dict[str, t.Any]] | None, layers_size: int | None) -> Total | None:
     """As ``cli/command/formatter/disk_usage.go`` counts: an image without a count of containers is in use, not active."""
+    if layers_size is None and listed is not None and not any(map(_whole_size, listed)):
+        # Engine 29 leaves a zero out.
+        layers_size = 0
     if listed is None or layers_size is None:
         return None
     in_use, active = 0, 0

@@ -324,6 +324,18 @@ TOTALS = [
         *[(0, 0, 0, 0)] * 4,
     ),
     (
+        "nothing there, as Engine 29 reports it below API 1.52",
+        {"Images": [], "Containers": [], "Volumes": [], "BuildCache": []},
+        *[(0, 0, 0, 0)] * 4,
+    ),
+    (
+        "images without bytes, as Engine 29 reports them",
+        {"Images": [{"Id": "a", "Size": 0, "SharedSize": 0, "Containers": 0}]},
+        (1, 0, 0, 0),
+        *[None] * 3,
+    ),
+    ("a total that is left out is not known", {"Images": [{"Id": "a", "Size": 8}]}, *[None] * 4),
+    (
         "below API 1.44 the CLI reads VirtualSize",
         {"LayersSize": 10, "Images": [{"Id": "a", "Size": 0, "VirtualSize": 10, "SharedSize": 2, "Containers": 1}]},
         (1, 1, 10, 2),
