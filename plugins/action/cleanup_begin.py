@@ -52,7 +52,9 @@ class ActionModule(ActionBase):
         # One that not all hosts have is the mistake of a host, which the role finds.
         errors += unknown_variables(n for n in unknown if all(n in variables["hostvars"][h] for h in asked["hosts"]))
         if not asked["hosts"]:
-            errors.append(f"target: {asked['target']!r} matches no host of the inventory")
+            limit = variables.get("ansible_limit")
+            within = f"--limit {limit}: no host of target {asked['target']}" if limit else ""
+            errors.append(within or f"target: {asked['target']!r} matches no host of the inventory")
         read, mistakes = self._to_be_read(asked["hosts"], variables)
         errors += mistakes
         if asked["report_dir"]:

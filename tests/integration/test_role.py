@@ -360,6 +360,12 @@ REFUSED = [
     ("a misspelt tag", ("--tags", "polcy"), {}, "--tags: polcy: no such stage; did you mean policy?"),
     ("a misspelt tag to skip", ("--skip-tags", "polcy"), {}, "--skip-tags: polcy: no such stage; did you mean policy?"),
     ("a misspelt tag, with a limit", ("--tags", "polcy", "--limit", "one"), {}, "--tags: polcy: no such stage"),
+    (
+        "a limit without a host of the target",
+        ("--limit", "one"),
+        {"target": "tw*"},
+        "--limit one: no host of target tw*",
+    ),
     ("a batch of no size", (), {"image_cleanup_serial": "foo"}, "image_cleanup_serial: 'foo' is neither a number"),
     (
         "a throttle below nothing",
@@ -377,7 +383,8 @@ def test_a_mistake_leaves_no_report_of_another_day(arguments, variables, message
     """No Engine is needed: nothing is sent to a host."""
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "report.json").write_text("{}")
-    hosts = {"one": {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}}
+    nothing = {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}
+    hosts = {"one": nothing, "two": nothing}
     run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, *arguments, **variables)
     assert run.code == 2, run.last_lines
     assert message in run.output
@@ -389,7 +396,8 @@ LIMITS = [
     # situation, limit, how the run ends, what it prints
     ("a host of the target", "one", 2, "1 host (1 failed)"),
     ("all but a host", "!two", 2, "1 host (1 failed)"),
-    ("a host that is none of the target", "two", 4, "--limit two: no host of target on*"),
+    ("a file", "@hosts.limit", 2, "1 host (1 failed)"),
+    ("a host that is none of the target", "two", 2, "--limit two: no host of target on*"),
 ]
 
 
@@ -397,9 +405,12 @@ LIMITS = [
 def test_a_limit_is_held_against_the_target(limit, code, part, tmp_path):
     nothing = {"image_cleanup_docker": {"docker_host": f"unix://{tmp_path}/nothing.sock"}}
     hosts = {"one": nothing, "two": nothing}
+    (tmp_path / "hosts.limit").write_text("one\ntwo\n")
     run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, "--limit", limit, target="on*")
     assert run.code == code, run.last_lines
     assert part in run.output
+    # Also with a limit from a file, somebody checked what was asked for.
+    assert "TASK [Check the hosts, the variables and the directory for the report]" in run.output
 
 
 def test_the_mistake_of_a_host_is_its_own_with_a_limit_too(tmp_path):

@@ -52,6 +52,12 @@ MISTAKES = [
     ),
     ("no host", {"hosts": []}, {}, "target: 'web' matches no host of the inventory"),
     (
+        "no host within the limit",
+        {"hosts": []},
+        {"ansible_limit": "db"},
+        "--limit db: no host of target web",
+    ),
+    (
         "a misspelt variable",
         {},
         {"everywhere": ["image_cleanup_polcy"]},
