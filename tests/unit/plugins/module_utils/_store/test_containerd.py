@@ -12,14 +12,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.containe
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Removal
 
 from ..builders import cases, container, digest_reference, image, image_id, snapshot
+from .both_stores import EXITED, ON_BOTH_STORES, RUNNING, digits
 
 OWN_DIGEST = digest_reference("app", "a1")
 OTHER_DIGEST = digest_reference("other", "a1")
 HIDDEN = f"moby-dangling@{image_id('a1')}"
-
-
-def digits(whole):
-    return whole.partition(":")[2].rstrip("0")
 
 
 def store_of(parts):
@@ -49,14 +46,13 @@ WITH_HIDDEN = [image("a1", "app:1", has_dangling_record=True)]
 CHAIN = [dangling("a1"), dangling("b1", parent="a1"), image("c1", "app:1", parent="b1")]
 SIBLINGS = [dangling("a1"), image("b1", "app:1", parent="a1"), image("c1", "app:2", parent="a1")]
 NAMED_PARENT = [image("a1", "base:1"), image("b1", "app:1", parent="a1")]
-EXITED, RUNNING = container("c", of="a1"), container("c", of="a1", state="running")
 USED = "soft: the image is used by a container"
 SEVERAL = "soft: the image has references in several repositories or several tags"
 
 REMOVALS = [
+    *ON_BOTH_STORES,
     ("one of two tags goes, the image stays", TWO_TAGS, "app:1", {}, (["app:1"], [])),
     ("one of two tags goes while a container runs", [*TWO_TAGS, RUNNING], "app:1", {}, (["app:1"], [])),
-    ("the only tag takes the image", [image("a1", "app:1")], "app:1", {}, (["app:1"], ["a1"])),
     ("a tag takes the digest of its repository along", WITH_DIGEST, "app:1", {}, (["app:1", OWN_DIGEST], ["a1"])),
     (
         "the digest of its repository stays with another tag of it",
@@ -154,13 +150,6 @@ REMOVALS = [
         (["app:1"], []),
     ),
     (
-        "by name with force, a running container keeps the image",
-        [image("a1", "app:1"), RUNNING],
-        "app:1",
-        {"force": True},
-        (["app:1"], []),
-    ),
-    (
         "by name with force and a container, the digest stays",
         [*WITH_DIGEST, EXITED],
         "app:1",
@@ -208,20 +197,6 @@ REMOVALS = [
         "a1",
         {},
         "soft: the image is used by a stopped container",
-    ),
-    (
-        "by ID with force, a stopped container does not hold",
-        [image("a1", "app:1"), EXITED],
-        "a1",
-        {"force": True},
-        (["app:1"], ["a1"]),
-    ),
-    (
-        "by ID with force, a running container refuses",
-        [image("a1", "app:1"), RUNNING],
-        "a1",
-        {"force": True},
-        "hard: the image is used by a running container",
     ),
     ("by ID, children do not matter", NAMED_PARENT, "a1", {}, (["base:1"], ["a1"])),
     ("dangling parents go too", CHAIN, "app:1", {"of": "c1"}, (["app:1"], ["c1", "b1", "a1"])),

@@ -11,6 +11,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._store.graphdri
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Removal
 
 from ..builders import cases, container, digest_reference, image, image_id, references, snapshot
+from .both_stores import EXITED, ON_BOTH_STORES, RUNNING, digits
 
 DIGEST = digest_reference("app", "d1")
 SECOND_DIGEST = digest_reference("app", "d2")
@@ -36,10 +37,6 @@ def test_single_reference(names, expected):
     assert is_single(references(*names)) is expected
 
 
-def digits(whole):
-    return whole.partition(":")[2].rstrip("0")
-
-
 def outcome(parts, target, force=False, prune=True):
     """What a removal does: references and images in order, or the conflict in its words."""
     held = snapshot(*parts)
@@ -59,12 +56,12 @@ PULLED_AND_TAGGED = [image("a1", "app:1", DIGEST, "other:1")]
 CHAIN = [image("a1"), image("b1", parent="a1"), image("c1", "app:1", parent="b1")]
 TAGGED_PARENT = [image("a1", "base:1"), image("b1", parent="a1"), image("c1", "app:1", parent="b1")]
 SIBLINGS = [image("a1"), image("b1", "app:1", parent="a1"), image("c1", "app:2", parent="a1")]
-EXITED, RUNNING = container("c", of="a1"), container("c", of="a1", state="running")
 PAUSED = container("c", of="a1", state="paused")
 
 ELSEWHERE = [f"{host}/app@{DIGEST.partition('@')[2]}" for host in ("a.io", "z.io")]
 
 REMOVALS = [
+    *ON_BOTH_STORES,
     (
         "digests of the same path on other registries stay",
         [image("a1", "m.io/app:1", *ELSEWHERE)],
@@ -74,7 +71,6 @@ REMOVALS = [
     ),
     ("one of two tags goes, the image stays", SHARED_TAGS, "app:1", {}, (["app:1"], [])),
     ("one of two tags goes while a container runs", [*SHARED_TAGS, RUNNING], "app:1", {}, (["app:1"], [])),
-    ("the only tag takes the image", [image("a1", "app:1")], "app:1", {}, (["app:1"], ["a1"])),
     ("the last tag of a repository takes its digest and the image", PULLED, "app:1", {}, (["app:1", DIGEST], ["a1"])),
     (
         "its digest goes with the last tag, another repository's tag stays",
@@ -142,13 +138,6 @@ REMOVALS = [
         (["app:1"], ["a1"]),
     ),
     (
-        "by name with force, a running container keeps the image",
-        [image("a1", "app:1"), RUNNING],
-        "app:1",
-        {"force": True},
-        (["app:1"], []),
-    ),
-    (
         "by name with force, a paused container keeps the image",
         [image("a1", "app:1"), PAUSED],
         "app:1",
@@ -184,20 +173,6 @@ REMOVALS = [
         "a1",
         {},
         "soft: the image is used by a stopped container",
-    ),
-    (
-        "by ID with force, a stopped container does not hold",
-        [image("a1", "app:1"), EXITED],
-        "a1",
-        {"force": True},
-        (["app:1"], ["a1"]),
-    ),
-    (
-        "by ID with force, a running container refuses",
-        [image("a1", "app:1"), RUNNING],
-        "a1",
-        {"force": True},
-        "hard: the image is used by a running container",
     ),
     (
         "by ID, a running container is named before several references",
