@@ -17,16 +17,9 @@ author:
 description:
   - The second of the tasks C(read_use) of the role P(imagewarden.docker.image_cleanup#role). Use these instead of this.
   - It runs on the controller, once for all hosts of the play, and combines what M(imagewarden.docker.cleanup_use) has read.
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - imagewarden.docker.attributes.action
+  - imagewarden.docker.attributes.no_diff
 seealso:
   - module: imagewarden.docker.cleanup_use
   - module: imagewarden.docker.cleanup_host

@@ -21,17 +21,8 @@ description:
   - It does not fail. Hosts that depend on a host that could not be read decide by C(image_cleanup_if_unknown).
 extends_documentation_fragment:
   - imagewarden.docker.connection
-
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
+  - imagewarden.docker.attributes.action
+  - imagewarden.docker.attributes.no_diff
 seealso:
   - module: imagewarden.docker.cleanup_union
   - module: imagewarden.docker.image_usage_info
