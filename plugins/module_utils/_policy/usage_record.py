@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
 import tempfile
 import typing as t
+
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import CLOCK
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +30,8 @@ _FORMAT = 1
 #: A record of an Engine that no run has seen for so long is dropped (seconds).
 _FORGET_ENGINE_AFTER = 400 * 86400
 _MOST_ENGINES = 64
+#: Seconds to wait for whoever else writes the record, which takes much less than one.
+_LOCK = 20.0
 
 
 class Sighting(t.NamedTuple):
@@ -147,10 +152,19 @@ def _locked(path: str) -> Iterator[None]:
     """Nobody else writes the record inside the block. The lock is a file of its own, since the record is replaced."""
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Raises ``OSError`` when somebody does not let go of it: the removals are done by now, and their result is not held up."""
+    for _turn in CLOCK.turns(_LOCK):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+    raise OSError(errno.EWOULDBLOCK, f"another process has held its lock for {_LOCK:g} seconds")
 
 
 def _write(path: str, content: Mapping[str, t.Any]) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -117,6 +118,17 @@ def test_a_record_that_cannot_be_read_or_written_is_a_warning(tmp_path):
     assert "cannot be written" in save(str(directory), ENGINE, UsageRecord(), 10)
     (tmp_path / "file").touch()
     assert "cannot be written" in save(str(tmp_path / "file" / "usage.json"), ENGINE, UsageRecord(), 10)
+
+
+def test_a_record_whose_lock_is_held_is_a_warning_within_seconds(path, monkeypatch):
+    monkeypatch.setattr(usage_record, "_LOCK", 0.1)
+    save(path, ENGINE, UsageRecord({A: Sighting(1)}), 10)
+    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert save(path, ENGINE, UsageRecord({A: Sighting(2)}), 10) == (
+            f"the usage record {path} cannot be written: another process has held its lock for 0.1 seconds"
+        )
+    assert save(path, ENGINE, UsageRecord({A: Sighting(1)}), 10) is None
 
 
 def test_check_mode_writes_nothing(path):
