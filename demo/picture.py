@@ -55,7 +55,7 @@ def audit_of(output: str) -> str:
     """What the demo prints of the audit, from its command on."""
     section = output.partition("== Audit")[2].partition("\n\x1b[1m==")[0]
     # The demo's own directory, which is another one each time.
-    return re.sub(r"/\S+/(reports/)", r"\1", section.partition("\n")[2]).strip() + "\n"
+    return re.sub(r"/\S+/demo/audit/", "reports/", section.partition("\n")[2]).strip() + "\n"
 
 
 def draw(output: str, theme: TerminalTheme) -> str:

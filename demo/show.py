@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 HOST = "web01"
 COLUMNS = 100
+#: What the playbooks write stays here, so that their pages can be opened afterwards.
+REPORTS = ROOT / "build" / "demo"
 
 
 def main() -> int:
@@ -36,9 +39,21 @@ def main() -> int:
         lab = LabDirectory(Path(directory))
         with _started(lab) as (client, docker_host, registry):
             fill(client, registry)
-            tell(client, Playbooks(docker_host, lab.root / "reports"))
+            shutil.rmtree(REPORTS, ignore_errors=True)
+            tell(client, Playbooks(docker_host, REPORTS))
+    _give_to_the_user(REPORTS.parent)
     say("The private Engine was removed. README.md says how to run the same on your hosts.")
+    print("The audit and the cleanup as pages for a browser:")
+    for name in ("audit", "cleanup"):
+        print(f"  {REPORTS / name / 'report.html'}", flush=True)
     return 0
+
+
+def _give_to_the_user(directory: Path) -> None:
+    """What sudo wrote belongs to who called it."""
+    if "SUDO_UID" in os.environ:
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]), follow_symlinks=False)
 
 
 def tell(client: APIClient, playbooks: Playbooks) -> None:
@@ -62,7 +77,7 @@ def tell(client: APIClient, playbooks: Playbooks) -> None:
         raise LabError("the run differs from what the audit predicted")
 
     say("Exactly what the audit predicted was removed. Once more: nothing is left to do.")
-    again = playbooks.run("cleanup", "--diff")
+    again = playbooks.run("cleanup", "--diff", reports="again")
     print_report(again, reasons=False)
     if again["changed"]:
         raise LabError("a second run changed something")
@@ -83,16 +98,18 @@ class Playbooks:
         self._reports = reports
         self._options = [
             *("--inventory", f"{HOST},", "--connection", "local"),
-            *("--extra-vars", f"ansible_python_interpreter={sys.executable} image_cleanup_report_dir={reports}"),
+            *("--extra-vars", f"ansible_python_interpreter={sys.executable}"),
             *("--extra-vars", json.dumps({"image_cleanup_docker": {"docker_host": docker_host}})),
             *("--extra-vars", f"@{HERE / 'variables.yml'}"),
         ]
 
-    def run(self, name: str, *options: str) -> dict[str, t.Any]:
+    def run(self, name: str, *options: str, reports: str | None = None) -> dict[str, t.Any]:
         """Run one of them, show what it prints of changes, and return the host's report."""
+        directory = self._reports / (reports or name)
         shown = ["ansible-playbook", f"imagewarden.docker.{name}", "-i inventory -e @demo/variables.yml", *options]
         print(bold(f"$ {' '.join(shown)}") + "\n", flush=True)
         command = [str(Path(sys.executable).parent / shown[0]), shown[1], *self._options, *options]
+        command += ["--extra-vars", json.dumps({"image_cleanup_report_dir": str(directory)})]
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
@@ -110,7 +127,7 @@ class Playbooks:
                 print(block, flush=True)
         if process.returncode:
             raise LabError(f"the playbook failed with exit code {process.returncode}")
-        return dict(json.loads((self._reports / f"{HOST}.json").read_text()))
+        return dict(json.loads((directory / f"{HOST}.json").read_text()))
 
 
 def _blocks(lines: t.Iterable[str]) -> t.Iterator[str]:
