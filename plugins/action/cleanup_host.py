@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
 from ansible import constants
@@ -21,6 +22,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewh
     with_kept,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory, utc_now
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.metrics import host_metrics
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import shortened
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
     CHANGED,
@@ -67,11 +69,12 @@ class ActionModule(ActionBase):
         host, check_mode = variables["inventory_hostname"], bool(self._task.check_mode)
         began = utc_now()
         chains: list[dict[str, t.Any]] = []
-        directory = None
+        directory, textfile = None, ""
         try:
             # Before the first stage: what was done must not be lost for a directory.
             directory = self._directory(variables, "image_cleanup_report_dir")
             snapshots = self._directory(variables, "image_cleanup_snapshot_dir")
+            textfile = self._textfile(variables)
             settings = self._settings(variables)
             elsewhere = self._elsewhere(settings, variables)
             if elsewhere is not None and elsewhere.forbids(settings.if_unknown):
@@ -86,6 +89,8 @@ class ActionModule(ActionBase):
                 summary = _saved(snapshots, host, summary, chains)
         except (AnsibleError, ImageWardenError) as exc:
             summary = failed_summary(str(exc), check_mode)
+        if textfile and not check_mode and summary["status"] != UNREACHABLE:
+            summary = self._with_metrics(textfile, host, summary, variables)
         if directory is not None:
             summary = _written(directory, host, summary, began)
         told = {key: value for key, value in summary.items() if key != "engines"}
@@ -115,6 +120,37 @@ class ActionModule(ActionBase):
     def _directory(self, variables: t.Mapping[str, t.Any], option: str) -> ReportDirectory | None:
         name = plain(self._templar.template(variables.get(option)))
         return ReportDirectory.create(str(name), option) if name else None
+
+    def _textfile(self, variables: t.Mapping[str, t.Any]) -> str:
+        """The path on the host of the file of metrics, or nothing."""
+        name = str(plain(self._templar.template(variables.get("image_cleanup_textfile_dir"))) or "")
+        if name and not posixpath.isabs(name):
+            raise ImageWardenError(f"image_cleanup_textfile_dir: {name!r} is not an absolute path")
+        return posixpath.join(name, "imagewarden.prom") if name else ""
+
+    def _with_metrics(
+        self, path: str, host: str, summary: dict[str, t.Any], variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        """The summary after its metrics were written on the host, or with the reason why they could not be."""
+        task = self._task.copy()
+        task.args = {"dest": path, "content": host_metrics(host, summary, utc_now()), "mode": "0644"}
+        plugins = self._shared_loader_obj
+        copy = plugins.action_loader.get(
+            "ansible.legacy.copy",
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=plugins,
+        )
+        try:
+            found = copy.run(task_vars=variables)
+        except AnsibleError as exc:
+            found = {"failed": True, "msg": str(exc)}
+        if not found.get("failed"):
+            return summary
+        return with_failure(summary, f"image_cleanup_textfile_dir: cannot write {path}: {found.get('msg')}")
 
     def _settings(self, variables: t.Mapping[str, t.Any]) -> Settings:
         """What the role's variables ask for. Raises :class:`AnsibleError` for a mistake in any of them."""

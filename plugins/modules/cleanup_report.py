@@ -17,7 +17,7 @@ author:
 description:
   - The last task of the playbooks C(cleanup) and C(audit). It runs on the controller.
   - It combines the facts C(image_cleanup_summary) of all hosts of the play, writes C(report.json), C(report.html),
-    C(report.md) and C(report.csv), and prints a table.
+    C(report.md), C(report.csv) and C(metrics.prom), and prints a table.
 extends_documentation_fragment:
   - imagewarden.docker.attributes.action
   - imagewarden.docker.attributes.no_diff

@@ -12,6 +12,7 @@ import os
 import random
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.campaign import chains
 from tests.campaign.harness import digests_of
@@ -346,6 +347,33 @@ def test_a_report_that_cannot_be_written_is_found_before_the_first_stage(engines
     assert run.code == 2, run.last_lines
     assert f"image_cleanup_report_dir: cannot write to {unwritable}: Not a directory" in run.output
     assert len(containers(engine)) == 2
+
+
+def test_the_metrics_of_a_host_are_written_on_it_and_those_of_the_fleet_beside_the_report(engines, tmp_path):
+    engine = engines[0]
+    stopped_containers(engine.client)
+    (tmp_path / "textfiles").mkdir()
+    hosts = inventory([engine], tmp_path, **ALL_OF_REDIS, image_cleanup_textfile_dir=str(tmp_path / "textfiles"))
+    own = tmp_path / "textfiles" / "imagewarden.prom"
+    run_playbook("imagewarden.docker.audit", hosts, tmp_path)
+    assert not own.exists()
+    run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path)
+    assert run.code == 0, run.last_lines
+    (told,) = run.reports["report"]["hosts"]
+    fleet = (tmp_path / "reports" / "metrics.prom").read_text()
+    for text in (own.read_text(), fleet):
+        found = {(one.name, one.labels.get("kind")): one.value for one in samples(text)}
+        assert found["imagewarden_last_run_removed", "containers"] == told["containers_removed"] > 0
+        assert found["imagewarden_last_run_removed", "images"] == told["images_deleted"]
+        assert found["imagewarden_last_run_freed_bytes", None] == told["space_expected"]
+        totals = told["engines"][0]["after"]["totals"]
+        assert found["imagewarden_used_bytes", "images"] == totals["images"]["size"]
+        assert found["imagewarden_reclaimable_bytes", "images"] == totals["images"]["reclaimable"]
+
+
+def samples(text):
+    """Every sample of metrics, as the client library of Prometheus reads them."""
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 REFUSED = [

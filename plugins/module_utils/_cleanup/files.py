@@ -16,6 +16,7 @@ import os
 import tempfile
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.metrics import fleet_metrics
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import comma_separated, markdown
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import Parts, web_page
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
@@ -24,6 +25,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FLEET_FILES = ("report.json", "report.md", "report.csv", "report.html")
+
+#: It remembers of earlier runs when each host succeeded and failed last, so it is replaced and never removed.
+_METRICS = "metrics.prom"
 
 #: What the page is made of: a collection has its files for the controller with its playbooks.
 _PAGE = os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "playbooks", "files", "report")
@@ -78,6 +82,13 @@ class ReportDirectory:
         texts = (_json(report), markdown(report), comma_separated(report), web_page(report, read_parts()))
         for name, text in zip(_FLEET_FILES, texts):
             self._write(name, text)
+        self._write(_METRICS, fleet_metrics(report, self._earlier_metrics()))
+
+    def _earlier_metrics(self) -> str:
+        try:
+            return _read(self.path, _METRICS)
+        except (OSError, UnicodeError):
+            return ""
 
     def _write(self, name: str, text: str) -> None:
         path = os.path.join(self.path, name)

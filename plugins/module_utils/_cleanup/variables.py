@@ -27,7 +27,16 @@ _PRIVATE = "image_cleanup__"
 
 STAGE_VARIABLES = {stage: f"{_PREFIX}{stage}" for stage in STAGES}
 #: Variables of the playbooks, and the fact that the role leaves.
-_OTHERS = ("report_dir", "fail_on", "snapshot_dir", "serial", "max_fail_percentage", "throttle", "summary")
+_OTHERS = (
+    "report_dir",
+    "fail_on",
+    "snapshot_dir",
+    "textfile_dir",
+    "serial",
+    "max_fail_percentage",
+    "throttle",
+    "summary",
+)
 _ON_ERROR = ("continue", "stop")
 #: What to do when it is not known what another host uses.
 STOP, CONTINUE = "stop", "continue"

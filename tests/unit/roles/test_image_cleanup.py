@@ -29,7 +29,8 @@ def test_every_stage_has_a_variable_and_a_tag() -> None:
 
 
 def test_the_plugin_knows_every_variable() -> None:
-    assert {*Settings.VARIABLES, "image_cleanup_report_dir", "image_cleanup_snapshot_dir"} == set(argument_spec())
+    directories = {f"image_cleanup_{name}_dir" for name in ("report", "snapshot", "textfile")}
+    assert {*Settings.VARIABLES, *directories} == set(argument_spec())
     assert unknown_variables(argument_spec()) == []
 
 

@@ -34,6 +34,7 @@ def action(
         tags=list(tags),
         _parent=SimpleNamespace(_play=PLAY),
         get_path=lambda: "/collections/playbooks/audit.yml:20",
+        copy=SimpleNamespace,
     )
     play_context = SimpleNamespace(check_mode=check_mode, diff=False)
     return plugin.ActionModule(task, MagicMock(), play_context, MagicMock(), Templar(), MagicMock())

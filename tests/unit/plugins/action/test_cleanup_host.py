@@ -107,6 +107,11 @@ MISTAKES = [
         {"image_cleanup_policy": {"remov": {}}},
         "image_cleanup_policy: remov: no such option; did you mean remove?",
     ),
+    (
+        "a relative directory for metrics",
+        {"image_cleanup_textfile_dir": "metrics"},
+        "image_cleanup_textfile_dir: 'metrics' is not an absolute path",
+    ),
     ("no Engine", {"image_cleanup_docker": []}, "image_cleanup_docker: an empty list names no Engine"),
 ]
 
@@ -267,3 +272,40 @@ def test_a_host_that_keeps_nothing_for_others_depends_on_none(variables, module)
     found, _starts = keep(module, {}, **variables)
     assert len(started(module)) == 1
     assert "keep_used_on" not in found["summary"]
+
+
+COPIED = [
+    # situation, check mode, what the copy returns, the message of the host
+    ("metrics are written", False, {"changed": True}, ""),
+    (
+        "they cannot be written",
+        False,
+        {"failed": True, "msg": "no such directory"},
+        "image_cleanup_textfile_dir: cannot write /metrics/imagewarden.prom: no such directory",
+    ),
+    ("check mode writes nothing", True, None, ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("check_mode", "answer", "message"), [row[1:] for row in COPIED], ids=[row[0] for row in COPIED]
+)
+def test_the_metrics_of_a_host_are_copied_to_it(check_mode, answer, message, module, monkeypatch) -> None:
+    plugin, copy = action(cleanup_host, {}, check_mode, ["always", *STAGES]), MagicMock()
+    monkeypatch.setattr(plugin._shared_loader_obj.action_loader, "get", copy)
+    copy.return_value.run.return_value = answer
+    summary = plugin.run(task_vars={**VARIABLES, "image_cleanup_textfile_dir": "/metrics"})["summary"]
+    assert (summary["message"], summary["containers_removed"]) == (message, 1)
+    assert copy.called is (answer is not None)
+    if answer is not None:
+        arguments = copy.call_args.kwargs["task"].args
+        assert (arguments["dest"], arguments["mode"]) == ("/metrics/imagewarden.prom", "0644")
+        assert 'imagewarden_last_run_failed{host="web-1"} 0\n' in arguments["content"]
+
+
+def test_a_host_that_was_lost_while_its_metrics_were_copied(module, monkeypatch) -> None:
+    plugin, copy = action(cleanup_host, {}, False, ["always", *STAGES]), MagicMock()
+    monkeypatch.setattr(plugin._shared_loader_obj.action_loader, "get", copy)
+    copy.return_value.run.side_effect = AnsibleConnectionFailure("refused")
+    summary = plugin.run(task_vars={**VARIABLES, "image_cleanup_textfile_dir": "/metrics"})["summary"]
+    assert summary["message"] == "image_cleanup_textfile_dir: cannot write /metrics/imagewarden.prom: refused"

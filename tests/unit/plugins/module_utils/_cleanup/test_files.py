@@ -36,7 +36,14 @@ def test_the_reports_of_a_fleet_and_of_a_host(tmp_path) -> None:
     directory = ReportDirectory.create(str(tmp_path))
     directory.write_host("team/web-1", {"host": "team/web-1"})
     directory.write_fleet(REPORT)
-    assert names(tmp_path) == ["report.csv", "report.html", "report.json", "report.md", "team_web-1.json"]
+    assert names(tmp_path) == [
+        "metrics.prom",
+        "report.csv",
+        "report.html",
+        "report.json",
+        "report.md",
+        "team_web-1.json",
+    ]
     assert json.loads((tmp_path / "report.json").read_text()) == REPORT
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
 
@@ -47,7 +54,7 @@ def test_the_report_of_another_day_is_removed_and_those_of_hosts_stay(tmp_path) 
     directory.write_host("web-1", {})
     directory.write_fleet(REPORT)
     directory.forget_the_fleet()
-    assert names(tmp_path) == ["web-1.json"]
+    assert names(tmp_path) == ["metrics.prom", "web-1.json"]
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path) -> None:
