@@ -73,7 +73,7 @@ def chain(number: int, images: list[dict[str, t.Any]], name: str = "web") -> dic
     used = {"name": name, "id": "0123456789ab", "image": "app:1", "image_id": "sha256:" + "b" * 64, "state": "exited"}
     record = {"type": "regular", "description": f"RUN {name}", "size": 777_000, "usage_count": 3, "action": "kept"}
     dates = {"created": "2026-05-01T08:00:00Z", "last_used": "2026-11-01T08:00:00Z"}
-    file_system = {"path": "/var/lib/docker", "total": 10**11, "percent": 31.4 + number}
+    file_system = {"path": "/var/lib/docker", "total": 10**11, "used": 10**10, "percent": 31.4 + number}
     return {
         "docker_host": "unix:///var/run/docker.sock",
         "engine": {
