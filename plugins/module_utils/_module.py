@@ -12,7 +12,7 @@ import contextlib
 import time
 import typing as t
 
-from ansible.module_utils.basic import missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
@@ -21,12 +21,25 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible.module_utils.basic import AnsibleModule
-
     from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report, Stage
 
 #: The name of the distributions' package, and of the one on Python's index.
 _SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
+
+
+class ImageModule(AnsibleModule):  # type: ignore[misc]
+    """A module that takes names of images: who writes a tag as an option, as for other modules, learns where it belongs."""
+
+    def fail_json(self, msg: str, **result: t.Any) -> None:
+        """As Ansible's own, with the hint."""
+        super().fail_json(f"{msg}{hint_at_a_tag(msg)}", **result)
+
+
+def hint_at_a_tag(message: str) -> str:
+    """What Ansible's refusal of the option C(tag) lacks."""
+    _before, unsupported, options = message.partition("Unsupported parameters for ")
+    named = options.partition(": ")[2].partition(". Supported")[0].split(", ")
+    return " A tag is written behind its name, in names: name:tag." if unsupported and "tag" in named else ""
 
 
 @contextlib.contextmanager

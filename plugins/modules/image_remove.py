@@ -296,11 +296,10 @@ deleted_layers:
   sample: ["sha256:e07ee1baac5fae6a26f30cabfe54a36d3402f96afda318fe0a96cec4ca393359"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.options import OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.stage import Stage
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import ImageModule as AnsibleModule
 from ansible_collections.imagewarden.docker.plugins.module_utils._module import run_stage
 
 

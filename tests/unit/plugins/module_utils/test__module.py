@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._module import finish, passwords_in
+from ansible_collections.imagewarden.docker.plugins.module_utils._module import finish, hint_at_a_tag, passwords_in
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 from .builders import cases
@@ -81,3 +81,21 @@ URLS = [
 @pytest.mark.parametrize(("url", "passwords"), URLS)
 def test_passwords_are_found_wherever_a_url_can_have_one(url, passwords) -> None:
     assert passwords_in(url) == passwords
+
+
+HINTS = [
+    # situation, Ansible's message, whether it gets the hint
+    ("a tag", "Unsupported parameters for (image_remove) module: tag. Supported parameters include: names.", True),
+    (
+        "a tag and another",
+        "Unsupported parameters for (image_remove) module: repository, tag. Supported parameters include: names.",
+        True,
+    ),
+    ("another", "Unsupported parameters for (image_remove) module: tags. Supported parameters include: tag.", False),
+    ("something else", "names: 'tag' is not a valid image reference", False),
+]
+
+
+@pytest.mark.parametrize(("message", "hinted"), cases(HINTS))
+def test_who_writes_a_tag_as_an_option_learns_where_it_belongs(message, hinted) -> None:
+    assert ("name:tag" in hint_at_a_tag(message)) is hinted
