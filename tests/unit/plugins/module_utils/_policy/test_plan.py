@@ -807,6 +807,11 @@ def test_parents_on_the_graphdriver_store(params, parts, expected):
     assert [digits(i) for i in result_of(planned(params, *parts))["deleted"]] == expected
 
 
+def test_an_untagged_parent_on_the_containerd_store_is_an_image_as_any_other():
+    plan = planned({"remove": {"dangling": True}, "keep": {"labels": ["keep"]}}, BASE, STEP, CHILD, store=CONTAINERD)
+    assert verdict(plan, "2")[:2] == ("kept", "keep.labels: keep")
+
+
 def test_the_parent_that_a_rule_keeps_says_so():
     policy = {"remove": {"patterns": ["child"]}, "keep": {"labels": ["keep"]}}
     plan = planned(policy, BASE, STEP, CHILD)
