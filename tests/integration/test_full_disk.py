@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -113,14 +114,17 @@ STARTS = [
 def fixture_python_without_room(one_engine, full, tmp_path):
     """A Python that finds no room in any of the places where it keeps temporary files of its own accord.
 
-    The Engine's socket is at /mnt there: the lab can be below /tmp.
+    The Engine's socket is at /mnt there, and this Python also at /srv: the lab and the checkout can be below /tmp.
     """
-    places = (
-        f"mount --bind {one_engine.socket.parent} /mnt; for place in /var/tmp /tmp; do mount --bind {full} $place; done"
-    )
+    mounts = [f"mount --bind {one_engine.socket.parent} /mnt", f"mount --bind {sys.prefix} /srv"]
+    for place in ("/var/tmp", "/tmp"):
+        mounts.append(f"mount --bind {full} {place}")
+        if sys.prefix.startswith(f"{place}/"):
+            (full / os.path.relpath(sys.prefix, place)).mkdir(parents=True)
+            mounts.append(f"mount --bind /srv {sys.prefix}")
     script = tmp_path / "python"
     script.write_text(
-        f'#!/bin/sh\nexec unshare --mount sh -ec \'{places}; cd /tmp; exec {sys.executable} "$@"\' sh "$@"\n'
+        f'#!/bin/sh\nexec unshare --mount sh -ec \'{"; ".join(mounts)}; cd /tmp; exec {sys.executable} "$@"\' sh "$@"\n'
     )
     script.chmod(0o755)
     fill(full)
