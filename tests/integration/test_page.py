@@ -261,10 +261,8 @@ def test_behind_a_host_is_what_its_stages_say(page, written) -> None:
         assert row["Size"] == human_size(one["size"])
         assert row["Created"] == "2026-05-01 (211 d)"
         assert row["Last used"] == ("2026-11-20 (8 d)" if "last_used" in one else "-")
-        assert (
-            row["Containers"] == ", ".join(f"{user['name']} ({user['state']})" for user in one["containers"] or ())
-            or "-"
-        )
+        users = ", ".join(f"{user['name']} ({user['state']})" for user in one["containers"] or ())
+        assert row["Containers"] == (users or "-")
     (container,) = rows(page, "Containers of web-1")
     assert (container["Container"], container["Verdict"], container["Rule"]) == ("web-1", "removed", "states")
     (record,) = rows(page, "Build cache of web-1")

@@ -520,7 +520,7 @@ UNUSED = {"image_cleanup_policy": {"remove": {"all_unused": True}}}
 def test_what_other_hosts_use_is_kept(engines, tmp_path):
     """By reference, in batches of one host, and the audit predicts it; a container that this run removes holds nothing."""
     other, here = engines[0], engines[-1]
-    for engine in {other, here}:
+    for engine in dict.fromkeys((other, here)):
         state.import_image(engine.client, "shop:1")
         state.import_image(engine.client, "shop:2")
         state.import_image(engine.client, "old:1")
