@@ -1262,10 +1262,14 @@ def seconds_to_plan(count):
     return min(times)
 
 
+#: Of processor time. What else runs takes caches and threads of the same core: the ratio is what tells.
+SLOW_MACHINE = 3
+
+
 def test_a_hundred_thousand_references_are_planned_in_seconds_and_in_linear_time():
     # A machine that does other things too disturbs one measurement, and not three.
     for _attempt in range(3):
         small, large = seconds_to_plan(10_000), seconds_to_plan(100_000)
-        if large < min(2 * 3, 13 * small):
+        if large < min(SLOW_MACHINE * 5, 13 * small):
             return
-    pytest.fail(f"{large:.2f} s, {large / small:.1f} times as long as a tenth (3 times 2 s are for a slow machine)")
+    pytest.fail(f"{large:.2f} s, {large / small:.1f} times as long as a tenth")
