@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -136,6 +137,37 @@ def test_the_time_to_stop(kind, command, options, least, most, fresh_engine):
     assert result["removed"] == ["one"]
     assert result["stopped"] == ([] if options.get("kill") else ["one"])
     assert names(fresh_engine) == []
+
+
+@pytest.fixture
+def patient_engine(fresh_engine):
+    """An Engine whose daemon gives three seconds to each container that has no time of its own: from Docker 29.7 on."""
+    host, configuration = fresh_engine.host, "/etc/docker/daemon.json"
+    if "--default-stop-timeout" not in host.run("dockerd", "--help"):
+        pytest.skip("default-stop-timeout came with Engine 29.7")
+    options = {**json.loads(host.run("cat", configuration)), "default-stop-timeout": 3}
+    host.run("cp", configuration, f"{configuration}.lab")
+    host.run("sh", "-c", f"echo '{json.dumps(options)}' >{configuration}")
+    try:
+        fresh_engine.restart()
+        yield fresh_engine
+    finally:
+        host.run("mv", f"{configuration}.lab", configuration)
+        fresh_engine.restart()
+
+
+def test_the_time_to_stop_that_the_daemon_gives(patient_engine):
+    client = patient_engine.client
+    image = state.import_image(client, "app:1")
+    state.container(client, image, "running", name="one", command=STUBBORN)
+    assert client.inspect_container("one")["Config"].get("StopTimeout") is None
+    began = time.monotonic()
+    result = run_module(
+        "container_remove", {"docker_host": patient_engine.docker_host, "names": ["one"], "states": ALL}
+    )
+    assert 3 <= time.monotonic() - began < 8
+    assert (result["stopped"], result["removed"]) == (["one"], ["one"])
+    assert names(patient_engine) == []
 
 
 def test_images_mean_descendants_as_the_engine_finds_them(fresh_engine):
