@@ -486,6 +486,36 @@ def test_an_engine_that_is_restarted_during_the_run(method, path, fresh_engine, 
     assert not fresh_engine.connect().containers(all=True)
 
 
+def test_a_container_without_its_read_write_layer(fresh_engine, tmp_path):
+    if fresh_engine.store == "containerd":
+        pytest.skip("the containerd store has no such layers")
+    client = fresh_engine.client
+    image = state.import_image(client, "app:1")
+    gone = state.container(client, image, "exited", name="gone")
+    state.container(client, image, "exited", name="fine")
+    fresh_engine.stop()
+    layers = f"{fresh_engine.host.data_root}/image/*/layerdb/mounts"
+    fresh_engine.host.run("sh", "-c", f"rm -rf {layers}/{gone}")
+    fresh_engine.start()
+    if names(fresh_engine) == ["fine"]:
+        pytest.skip("such a container is listed since Engine 29.4")
+    arguments = {"docker_host": fresh_engine.docker_host, "states": ["exited"]}
+    time.sleep(1.1)
+    kept = run_module("container_remove", {**arguments, "names": ["gone"], "older_than": "0s"})
+    assert (kept["failed"], kept["removed"]) == (False, [])
+    assert kept["containers"][0]["reason"].startswith("when it finished is not known")
+    policy = {
+        "docker_host": fresh_engine.docker_host,
+        "usage_file": str(tmp_path / "usage.json"),
+        "remove": {"dangling": True},
+    }
+    assert not run_module("image_prune_policy", policy)["failed"]
+    predicted = run_module("container_remove", arguments, check=True)
+    result = run_module("container_remove", arguments)
+    assert result["removed"] == predicted["removed"] == ["fine", "gone"]
+    assert not fresh_engine.client.containers(all=True)
+
+
 def test_a_container_that_cannot_be_inspected(fresh_engine, recording_proxy):
     client = fresh_engine.client
     image = state.import_image(client, "app:1")

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 import typing as t
 
 import pytest
@@ -89,3 +92,22 @@ def test_labels_of_an_image_whose_platform_was_not_pulled_are_not_known_and_keep
     assert not selected["changed"]
     removed = check_and_run(fresh_engine, tmp_path / "usage.json", remove={"all_unused": True})
     assert removed["deleted"] == [image]
+
+
+def test_an_image_whose_archive_lists_its_signature_is_archived_and_removed(
+    fresh_engine: Engine, tmp_path: Path
+) -> None:
+    if not fresh_engine.name.startswith("e29"):
+        pytest.skip("archives list signatures since Engine 29.1")
+    image = state.load_signed(fresh_engine, "app:1")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(fresh_engine.client.get_image("app:1")))) as saved:
+        index = saved.extractfile("index.json")
+        assert index is not None
+        assert [entry["digest"] == image for entry in json.load(index)["manifests"]] == [True, False]
+    options = {"docker_host": fresh_engine.docker_host, "names": ["app:1"], "archive_dir": str(tmp_path)}
+    predicted = run_module("image_remove", options, check=True)
+    result = run_module("image_remove", options)
+    assert result["deleted"] == predicted["deleted"] == [image]
+    assert [row["id"] for row in result["archived"]] == [image]
+    assert [str(path) for path in tmp_path.glob("*.tar")] == [result["archived"][0]["path"]]
+    assert not fresh_engine.client.images(all=True)

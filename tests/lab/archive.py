@@ -27,6 +27,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_SIGNATURE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+_EMPTY = b"{}"
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,28 @@ def index_archive(images: t.Sequence[Image], references: t.Sequence[str], left_o
         if image.architecture not in left_out:
             blobs.update(image.blobs)
     return _layout(blobs, _named(_descriptor(INDEX, top), references), [_docker_entry(images[0], references)])
+
+
+def signature(image: Image) -> bytes:
+    """The manifest of a signature of that image, as the tools that sign push it beside the image."""
+    empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest(_EMPTY), "size": len(_EMPTY)}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": _SIGNATURE,
+        "config": empty,
+        "layers": [{**empty, "mediaType": _SIGNATURE}],
+        "subject": _descriptor(MANIFEST, image.manifest),
+    }
+    return json.dumps(manifest).encode()
+
+
+def signed_archive(image: Image, references: t.Sequence[str]) -> bytes:
+    """An image and the manifest of its signature, as two entries of one archive."""
+    signed = signature(image)
+    roots = [*_named(_descriptor(MANIFEST, image.manifest), references), _descriptor(MANIFEST, signed)]
+    blobs = {**image.blobs, digest(signed): signed, digest(_EMPTY): _EMPTY}
+    return _layout(blobs, roots, [_docker_entry(image, references)])
 
 
 def digest(content: bytes) -> str:

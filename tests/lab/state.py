@@ -26,6 +26,7 @@ from .published import published_digest
 from .reset import reset
 
 if t.TYPE_CHECKING:
+    from .engine import Engine
     from .hosts import Host
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "load",
     "load_image",
     "load_index",
+    "load_signed",
     "platform_images",
     "pull",
     "push",
@@ -223,6 +225,21 @@ def load_index(
     images = platform_images(architectures, size_bytes)
     _load(client, archive.index_archive(images, [references] if isinstance(references, str) else references, left_out))
     return archive.digest(archive.index(images) if uses_containerd(client) else images[0].config)
+
+
+def load_signed(engine: Engine, reference: str) -> str:
+    """Load an image with its signature, as a pull stores both: the signature has no record, and its image refers to it.
+
+    For the containerd store. A loaded signature is a dangling image at first, so the Engine gets containerd's own label.
+    """
+    image = archive.Image((archive.token_layer(token()),))
+    signature = archive.digest(archive.signature(image))
+    _load(engine.client, archive.signed_archive(image, [reference]))
+    signed = archive.digest(image.manifest)
+    label = f"containerd.io/gc.ref.content.referrer.sha256.0={signature}"
+    engine.host.run("ctr", "--namespace", "moby", "content", "label", signed, label)
+    engine.client.remove_image(signature)
+    return signed
 
 
 def platform_images(architectures: t.Sequence[str], size_bytes: int = 0) -> list[archive.Image]:
