@@ -130,6 +130,10 @@ release: venv .nox/.pins ## Build what a release publishes into dist/ and say ho
 	$(NOX) --sessions release docs
 	@cat dist/PUBLISH.md
 
+.PHONY: promises
+promises: venv ## Count the tests and write the tables of the page on promises, from tests/promises.yml.
+	$(BIN)/python tests/tools/promises.py
+
 .PHONY: rooms
 rooms: ## Draw the rooms of plugins/ and the arrows between them, from the code.
 	@python3 tests/tools/rooms.py
