@@ -25,7 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._grammar import Grammar
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
@@ -164,14 +164,27 @@ class _One(t.NamedTuple):
     negated: bool = False
 
     @property
+    def literal(self) -> str | None:
+        """The only character that it takes, if there is but one."""
+        low, high = self.ranges[0]
+        return low if len(self.ranges) == 1 and not self.negated and low == high else None
+
+    @property
     def regex(self) -> str:
-        if len(self.ranges) == 1 and not self.negated and self.ranges[0][0] == self.ranges[0][1]:
-            return re.escape(self.ranges[0][0])
+        if self.literal is not None:
+            return re.escape(self.literal)
         ranges = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in self.ranges)
         return f"[{'^' if self.negated else ''}{ranges}]"
 
     def takes(self, char: str) -> bool:
         return any(low <= char <= high for low, high in self.ranges) is not self.negated
+
+    def following(self, steps: Mapping[str, str]) -> Iterable[str]:
+        """The states to which the characters lead that it takes."""
+        literal = self.literal
+        if literal is not None:
+            return [steps[literal]] if literal in steps else []
+        return {after for char, after in steps.items() if self.takes(char)}
 
 
 _STAR = _Star()
@@ -275,7 +288,7 @@ def _is_possible(parts: Sequence[_Part], goes_below: bool, grammar: Grammar) -> 
             following = [(position + 1, state)]
             following += [(position, after) for char, after in grammar.leads_on(state).items() if char != "/"]
         else:
-            following = [(position + 1, after) for char, after in grammar.leads_on(state).items() if part.takes(char)]
+            following = [(position + 1, after) for after in part.following(grammar.leads_on(state))]
         for pair in following:
             if pair not in seen:
                 seen.add(pair)
