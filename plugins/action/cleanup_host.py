@@ -9,11 +9,11 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
-from ansible import constants
+from ansible import constants, context
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.imagewarden.docker.plugins.action.cleanup_report import show
+from ansible_collections.imagewarden.docker.plugins.action.cleanup_report import callback, show
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewhere import (
     Union,
@@ -45,8 +45,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variab
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError
 from ansible_collections.imagewarden.docker.plugins.plugin_utils._hosts import hosts_of
+from ansible_collections.imagewarden.docker.plugins.plugin_utils._progress import pause, told
 
 _WIDTH = 100
+#: Callbacks that print what belongs to an event: programs', and that of AWX, which shows it elsewhere.
+_WITHOUT_PROGRESS = ("json", "jsonl", "awx_display")
 _COLORS = {
     CHANGED: constants.COLOR_CHANGED,
     OK: constants.COLOR_OK,
@@ -93,13 +96,13 @@ class ActionModule(ActionBase):
             summary = self._with_metrics(textfile, host, summary, variables)
         if directory is not None:
             summary = _written(directory, host, summary, began)
-        told = {key: value for key, value in summary.items() if key != "engines"}
+        statistics = {key: value for key, value in summary.items() if key != "engines"}
         result.update(
             changed=summary["changed"],
             summary={**summary, "run": self._run_of(variables)},
             message=shortened(summary["message"]),
             diff=[diff for chain in chains for diff in chain.get("diff") or ()],
-            ansible_stats={"data": {"image_cleanup_summary": {host: told}}, "per_host": False, "aggregate": True},
+            ansible_stats={"data": {"image_cleanup_summary": {host: statistics}}, "per_host": False, "aggregate": True},
         )
         # The message of a failure follows when the next task fails, and once more at the end.
         line = summary["summary"].replace(f": {summary['message']}", "", 1) if summary["failed"] else summary["summary"]
@@ -197,14 +200,23 @@ class ActionModule(ActionBase):
         arguments = {**engine, **stages, "totals": settings.totals, "on_error": settings.on_error}
         if saves:
             arguments["snapshot"] = True
+        seconds = self._seconds_between_lines(settings, variables)
         try:
-            found = self._execute_module("imagewarden.docker.cleanup_chain", arguments, task_vars=variables)
+            with told(self, variables["inventory_hostname"], seconds, show):
+                found = self._execute_module("imagewarden.docker.cleanup_chain", arguments, task_vars=variables)
         except AnsibleConnectionFailure as exc:
             found = {"unreachable": True, "msg": str(exc)}
         except AnsibleError as exc:
             found = {"failed": True, "msg": str(exc)}
         used = (found.get("invocation") or {}).get("module_args") or engine
         return {**found, "docker_host": used.get("docker_host") or used.get("docker_url")}
+
+    def _seconds_between_lines(self, settings: Settings, variables: t.Mapping[str, t.Any]) -> float:
+        """How often the host says how far it is; 0 for never."""
+        if callback() in _WITHOUT_PROGRESS:
+            return 0
+        hosts = min(context.CLIARGS.get("forks") or 1, len(variables["ansible_play_batch"]))
+        return pause(settings.progress, hosts)
 
 
 def _saved(

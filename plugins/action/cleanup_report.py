@@ -33,8 +33,13 @@ display = Display()
 
 def show(text: str, color: str | None = None) -> None:
     """Print for people, unless a program reads what is printed."""
-    if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
+    if callback() not in _FOR_PROGRAMS:
         display.display(text, color=color)
+
+
+def callback() -> str:
+    """The callback that prints, without its collection."""
+    return constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2]
 
 
 class ActionModule(ActionBase):

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import typing as t
 
@@ -17,6 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError, SdkMissing
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +71,7 @@ def open_engine(module: AnsibleModule) -> Engine:
 
     What is removed goes to the managed host's log, as modules' invocations do.
     """
-    engine = Engine(connect(module.params), module.log)
+    engine = Engine(connect(module.params), module.log, Progress.asked_for(os.environ))
     for notice in engine.notices:
         module.warn(f"{engine.facts.host}: {notice}" if engine.facts.host else notice)
     return engine

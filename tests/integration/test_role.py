@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -265,6 +266,23 @@ def test_an_audit_fails_on_changes_where_a_job_asks_for_it(lab, tmp_path):
         engine.reset()
         run = run_playbook("imagewarden.docker.audit", hosts, tmp_path, image_cleanup_fail_on="changes")
         assert run.code == 0, run.last_lines
+
+
+def test_a_host_says_how_far_it_is(lab, tmp_path):
+    with lab.engine(sorted(selected_engines())[0]).exclusive() as engine, RecordingProxy(engine.socket) as proxy:
+        engine.reset()
+        for name in ("a:1", "b:1", "c:1", "d:1"):
+            state.import_image(engine.client, name)
+        proxy.before("DELETE", "/images/", lambda: time.sleep(0.7), times=None)
+        policy = {"remove": {"all_unused": True}, "parallel": 1, "usage_file": str(tmp_path / "usage.json")}
+        hosts = {"web": {"image_cleanup_docker": {"docker_host": proxy.docker_host}, "image_cleanup_policy": policy}}
+        run = run_playbook("imagewarden.docker.cleanup", hosts, tmp_path, image_cleanup_progress=0.4)
+        assert run.code == 0, run.last_lines
+        assert run.reports["report"]["total"]["images_deleted"] == 4
+        shown = re.findall(r"^web: ([0-9]) of 4 images(?:, about [0-9.]+ [kM]?B)?$", run.output, re.MULTILINE)
+        assert len(shown) >= 2, run.output
+        assert shown == sorted(set(shown))
+        assert list((tmp_path / "remote").glob("imagewarden-progress-*")) == []
 
 
 def test_a_fleet_with_a_host_down_and_an_engine_stopped(engines, tmp_path):

@@ -14,6 +14,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.bu
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import SKIPPED, Verdict, own_size
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import EngineLost, Patience
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import RECORDS, Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,11 +55,17 @@ class Outcome(t.NamedTuple):
     failure: str = ""
 
 
-def carry_out(plan: Plan, engine: Engine, check_mode: bool, patience: Patience | None = None) -> Outcome:
+def carry_out(
+    plan: Plan,
+    engine: Engine,
+    check_mode: bool,
+    patience: Patience | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
     """The outcome of a plan: predicted in check mode and where there is nothing to do, real otherwise."""
     if check_mode or not plan.removals:
         return predict(plan)
-    return _Run(plan, engine, patience or Patience()).outcome()
+    return _Run(plan, engine, patience or Patience(), progress or Progress()).outcome()
 
 
 def predict(plan: Plan) -> Outcome:
@@ -71,7 +78,7 @@ def predict(plan: Plan) -> Outcome:
 class _Run:
     """One run of a plan: what the Engine confirmed, and the removals whose answers do not say what happened."""
 
-    def __init__(self, plan: Plan, engine: Engine, patience: Patience) -> None:
+    def __init__(self, plan: Plan, engine: Engine, patience: Patience, progress: Progress) -> None:
         self._plan = plan
         self._engine = engine
         self._patience = patience
@@ -79,6 +86,7 @@ class _Run:
         self._unclear: set[str] = set()
         self._spared: dict[str, str] = {}
         self._space = 0
+        self._count = progress.of(RECORDS, len(plan.removals))
 
     def outcome(self) -> Outcome:
         """Remove, look, and try again what an unclear answer left."""
@@ -111,6 +119,7 @@ class _Run:
                 return str(exc)
             self._confirmed.update(answer.deleted)
             self._space += answer.space
+            self._count.add(len(batch), answer.space)
         return ""
 
     def _still_free(self, batch: Sequence[Removal], records: Sequence[CacheRecord]) -> list[Removal]:

@@ -63,7 +63,7 @@ class Stage:
         builds = Builds.of(engine.facts, are_running)
         records, unclear = _as_left(engine, snapshot, records, earlier)
         cache = Cache(records, without_doubt(self._file_system(engine)), builds).after(freed)
-        outcome = carry_out(plan_prune(cache, self.request, now), engine, check_mode)
+        outcome = carry_out(plan_prune(cache, self.request, now), engine, check_mode, progress=engine.progress)
         if outcome.left is not None and not check_mode:
             outcome = outcome._replace(left=outcome.left._replace(file_system=self._file_system(engine)))
         result = report(outcome, engine.facts, now, self.details)

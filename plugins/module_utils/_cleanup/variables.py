@@ -37,6 +37,8 @@ _OTHERS = (
     "throttle",
     "summary",
 )
+#: Seconds between two lines that say how far a host is.
+_PROGRESS = 15
 _ON_ERROR = ("continue", "stop")
 #: What to do when it is not known what another host uses.
 STOP, CONTINUE = "stop", "continue"
@@ -57,10 +59,11 @@ class Settings:
     on_error: str
     keep_used_on: str
     if_unknown: str
+    progress: float
 
     VARIABLES: t.ClassVar[tuple[str, ...]] = (
         *STAGE_VARIABLES.values(),
-        *(f"{_PREFIX}{name}" for name in ("docker", "totals", "on_error", "keep_used_on", "if_unknown")),
+        *(f"{_PREFIX}{name}" for name in ("docker", "totals", "on_error", "keep_used_on", "if_unknown", "progress")),
     )
 
 
@@ -106,9 +109,12 @@ def read_settings(values: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) ->
     if_unknown = STOP if values["image_cleanup_if_unknown"] is None else values["image_cleanup_if_unknown"]
     if if_unknown not in (STOP, CONTINUE):
         errors.append(f"image_cleanup_if_unknown: {if_unknown!r} is neither {STOP} nor {CONTINUE}")
+    progress = _PROGRESS if values["image_cleanup_progress"] is None else values["image_cleanup_progress"]
+    if not _is_number(progress, 0):
+        errors.append(f"image_cleanup_progress: {progress!r} is not a number of seconds of 0 or more; 0 prints none")
     if errors:
         return None, errors
-    return Settings(engines, stages, totals, on_error, pattern, if_unknown), []
+    return Settings(engines, stages, totals, on_error, pattern, if_unknown, float(progress)), []
 
 
 def host_pattern(value: t.Any) -> tuple[str, list[str]]:

@@ -20,6 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedContainer
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import DONE, FAILED, GONE, SKIPPED
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import CONTAINERS, Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,9 +99,9 @@ class Outcome(t.NamedTuple):
         return tuple(step for step in self.steps if step.status == FAILED)
 
 
-def carry_out(plan: Plan, engine: Engine, check_mode: bool) -> Outcome:
+def carry_out(plan: Plan, engine: Engine, check_mode: bool, progress: Progress | None = None) -> Outcome:
     """The outcome of a plan: predicted in check mode, real otherwise."""
-    return predict(plan) if check_mode else execute(plan, engine)
+    return predict(plan) if check_mode else execute(plan, engine, progress=progress)
 
 
 def predict(plan: Plan) -> Outcome:
@@ -115,12 +116,18 @@ def predict(plan: Plan) -> Outcome:
     )
 
 
-def execute(plan: Plan, engine: Engine, clock: Clock = CLOCK) -> Outcome:
+def execute(plan: Plan, engine: Engine, clock: Clock = CLOCK, progress: Progress | None = None) -> Outcome:
     """Carry a plan out, several containers at a time. What fails is reported, and the rest goes on, unless the Engine is lost."""
     witness = _Witness(engine, clock)
     workers = min(plan.request.parallel, engine.most_connections)
-    steps = several(lambda step: _Run(step, plan, engine, witness, clock).outcome(), plan.steps, workers)
-    return Outcome(plan, _confirmed(steps, witness))
+    count = (progress or Progress()).of(CONTAINERS, len(plan.steps))
+
+    def outcome(step: Step) -> StepOutcome:
+        found = _Run(step, plan, engine, witness, clock).outcome()
+        count.add(1)
+        return found
+
+    return Outcome(plan, _confirmed(several(outcome, plan.steps, workers), witness))
 
 
 def _confirmed(steps: Sequence[StepOutcome], witness: _Witness) -> tuple[StepOutcome, ...]:

@@ -59,5 +59,5 @@ class Stage:
         expected = after_results(snapshot, earlier)
         finished = read_finish_times(engine, undated(expected, self.request, now))
         plan = plan_containers(expected, self.request, now, finished)
-        outcome = carry_out(plan, engine, check_mode)
+        outcome = carry_out(plan, engine, check_mode, engine.progress)
         return Report(report(outcome, self.details), warnings(outcome))

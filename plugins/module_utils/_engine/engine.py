@@ -33,6 +33,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     InvalidRequest,
     UnreadableAnswer,
 )
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,8 +69,12 @@ _REGISTRY_TIMEOUT = 15
 class Engine:
     """An Engine behind a transport, in an API version that both know. It may be used by several threads at once."""
 
-    def __init__(self, transport: Transport, log: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self, transport: Transport, log: Callable[[str], object] | None = None, progress: Progress | None = None
+    ) -> None:
         self._transport = transport
+        #: Where those who remove note how far they are.
+        self.progress = progress or Progress()
         identity = _identity(transport)
         refuse_unknown(identity, transport.host)
         self.api = negotiate(identity, transport.wanted_version)

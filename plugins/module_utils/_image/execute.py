@@ -30,6 +30,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     NotArchived,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.chains import chains
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import IMAGES, REFERENCES, Progress
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
@@ -41,6 +42,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import InspectedImage, Removed
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import Plan, Step
+    from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Count
 
 Status = t.Literal["done", "gone", "skipped", "refused", "failed"]
 DONE: t.Final = "done"
@@ -118,10 +120,15 @@ class Outcome(t.NamedTuple):
 
 
 def carry_out(
-    plan: Plan, engine: Engine, check_mode: bool, archive: Archive | None = None, parallel: int = PARALLEL
+    plan: Plan,
+    engine: Engine,
+    check_mode: bool,
+    archive: Archive | None = None,
+    parallel: int = PARALLEL,
+    progress: Progress | None = None,
 ) -> Outcome:
     """The outcome of a plan: predicted in check mode, real otherwise."""
-    return predict(plan, archive) if check_mode else execute(plan, engine, archive, parallel)
+    return predict(plan, archive) if check_mode else execute(plan, engine, archive, parallel, progress=progress)
 
 
 def predict(plan: Plan, archive: Archive | None = None) -> Outcome:
@@ -133,7 +140,12 @@ def predict(plan: Plan, archive: Archive | None = None) -> Outcome:
 
 
 def execute(
-    plan: Plan, engine: Engine, archive: Archive | None = None, parallel: int = PARALLEL, clock: Clock = CLOCK
+    plan: Plan,
+    engine: Engine,
+    archive: Archive | None = None,
+    parallel: int = PARALLEL,
+    clock: Clock = CLOCK,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Carry a plan out: what depends on each other in the order of the plan, the rest side by side.
 
@@ -146,6 +158,7 @@ def execute(
         engine,
         witness,
         clock,
+        _count(plan, progress or Progress()),
         goes=frozenset(_targets_that_go(plan)),
         images=frozenset(image.id for image in plan.snapshot.images),
         containers={container.id: container for container in plan.snapshot.containers},
@@ -155,6 +168,12 @@ def execute(
     by_step = {id(outcome.step): outcome for outcomes in done for outcome in outcomes}
     outcomes = _settled([by_step[id(step)] for step in plan.steps], plan, witness)
     return Outcome(plan, tuple(_with_layers_in_order(outcomes)), None if store is None else store.archived)
+
+
+def _count(plan: Plan, progress: Progress) -> Count:
+    """Counts the images that go, or where none does, the references."""
+    images = sum(len(step.effect.gone) for step in plan.steps)
+    return progress.of(IMAGES, images) if images else progress.of(REFERENCES, len(plan.steps))
 
 
 def _settled(outcomes: list[StepOutcome], plan: Plan, witness: _Witness) -> list[StepOutcome]:
@@ -290,6 +309,7 @@ class _Work(t.NamedTuple):
     engine: Engine
     witness: _Witness
     clock: Clock
+    counter: Count
     goes: frozenset[str]
     images: frozenset[str]
     containers: t.Mapping[str, Container]
@@ -312,7 +332,13 @@ class _Chain:
 
     def outcomes(self, steps: Sequence[Step]) -> list[StepOutcome]:
         """What became of each."""
-        return [self._outcome(step) for step in steps]
+        return [self._counted(self._outcome(step)) for step in steps]
+
+    def _counted(self, outcome: StepOutcome) -> StepOutcome:
+        step, count = outcome.step, self._work.counter
+        space = sum(release.most_likely for release in step.releases) if outcome.status == DONE else 0
+        count.add(len(step.effect.gone) if count.kind == IMAGES else 1, space)
+        return outcome
 
     def _outcome(self, step: Step) -> StepOutcome:
         image_id = step.candidate.removal.image_id

@@ -61,5 +61,5 @@ class Stage:
         present = engine.read(filters, self.layers) if snapshot is None or filters else snapshot
         archive = Archive.at(self.archive_dir, engine)
         plan = plan_removal(after_results(present, earlier), self.request, now)
-        outcome = carry_out(plan, engine, check_mode, archive, self.parallel)
+        outcome = carry_out(plan, engine, check_mode, archive, self.parallel, engine.progress)
         return Report(report(outcome, self.details, self.layers), warnings(outcome))

@@ -108,7 +108,7 @@ class Stage:
         evidence = gather(engine, expected, policy, before, record, now)
         archive = Archive.at(self.archive_dir, engine)
         decision = plan_policy(expected, policy, evidence)
-        outcome = carry_out(decision.plan, engine, check_mode, archive, self.parallel)
+        outcome = carry_out(decision.plan, engine, check_mode, archive, self.parallel, engine.progress)
         predicted = before.after(decision.expected, counted_share(expected))
         after = predicted if check_mode else measure(engine, policy, host)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)

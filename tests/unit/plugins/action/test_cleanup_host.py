@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from unittest.mock import MagicMock
 
@@ -82,6 +83,34 @@ def test_a_line_for_people_ends_each_host(module, monkeypatch) -> None:
     clean()
     assert lines[0] == ("web-1: 1 container removed", constants.COLOR_CHANGED)
     assert lines[1] == ("web-1: UNREACHABLE", constants.COLOR_UNREACHABLE)
+
+
+PROGRESS = [
+    # situation, callback, hosts in the batch, variables, seconds between two lines
+    ("a terminal", "ansible.builtin.default", 2, {}, 15),
+    ("a variable", "default", 2, {"image_cleanup_progress": "3"}, 3),
+    ("more forks than hosts", "default", 20, {}, 20),
+    ("more hosts than forks", "default", 200, {}, 30),
+    ("a program", "ansible.posix.json", 2, {}, 0),
+    ("AWX", "awx_display", 2, {}, 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("callback", "hosts", "variables", "seconds"), [row[1:] for row in PROGRESS], ids=[row[0] for row in PROGRESS]
+)
+def test_how_often_a_host_says_how_far_it_is(callback, hosts, variables, seconds, module, monkeypatch) -> None:
+    asked = []
+
+    def told(_action, host, seconds, _show):
+        asked.append((host, seconds))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(cleanup_host, "told", told)
+    monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", callback)
+    monkeypatch.setattr(cleanup_host.context, "CLIARGS", {"forks": 30})
+    clean(**{"ansible_play_batch": ["web"] * hosts, **variables})
+    assert asked == [("web-1", seconds)]
 
 
 def test_every_engine_has_a_chain(module) -> None:

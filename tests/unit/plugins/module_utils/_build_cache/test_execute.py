@@ -14,6 +14,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock, Patience
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, PrunedCache
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Note, Progress
 
 from ..builders import cases
 
@@ -93,6 +94,15 @@ def test_a_run_does_what_check_mode_predicts():
     assert told(real) == (["copy", "base", "shared"], {})
     # The Engine counts the bytes that an image has too.
     assert (real.space, real.is_exact, real.left.records) == (120, True, ())
+
+
+def test_records_are_counted_batch_by_batch(tmp_path):
+    made = plan(BASE, COPY, SHARED)
+    progress = Progress(str(tmp_path / "note"))
+    execute.carry_out(made, FakeEngine(BASE, COPY, SHARED), False, Time().patience(), progress)
+    note = Note.parse((tmp_path / "note").read_text())
+    assert note[:3] == ("records", 3, 3)
+    assert note.space > 0
 
 
 def test_nothing_to_do_sends_nothing():

@@ -16,6 +16,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     InspectedImage,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Progress
 
 from ..builders import image, image_id, snapshot
 
@@ -24,6 +25,7 @@ class ListedCache:
     """An Engine with a shared record and one of its own. ``layers`` are those of its images, or what happens instead."""
 
     facts = EngineFacts()
+    progress = Progress()
 
     def __init__(self, layers):
         self.layers = layers

@@ -53,7 +53,7 @@ def test_settings() -> None:
     assert settings.stages["policy"] == {"remove": {"dangling": True}}
     assert settings.stages["images"] == {}
     assert (settings.totals, settings.on_error) == (True, "continue")
-    assert (settings.keep_used_on, settings.if_unknown) == ("", "stop")
+    assert (settings.keep_used_on, settings.if_unknown, settings.progress) == ("", "stop", 15)
 
 
 def test_patterns_of_hosts() -> None:
@@ -77,6 +77,12 @@ MISTAKES = [
     ("a number for hosts", "keep_used_on", 3, "image_cleanup_keep_used_on: 3 is not a pattern of hosts"),
     ("a way not to know", "if_unknown", "fail", "image_cleanup_if_unknown: 'fail' is neither stop nor continue"),
     ("a way to go on", "on_error", "ignore", "image_cleanup_on_error: 'ignore' is neither continue nor stop"),
+    (
+        "a boolean for seconds",
+        "progress",
+        False,
+        "image_cleanup_progress: False is not a number of seconds of 0 or more; 0 prints none",
+    ),
     ("a boolean", "totals", "maybe", "image_cleanup_totals: 'maybe' is not a boolean"),
 ]
 

@@ -24,6 +24,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     parse_containers,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Note, Progress
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
 
 from ..builders import CREATED, cases, container, image, image_id, snapshot
@@ -191,6 +192,16 @@ def test_a_container_may_take_its_own_time():
     engine = FakeEngine(RUN, stop_timeout=300)
     run(engine, plan(RUN))
     assert ("stop", None, 300) in engine.calls
+
+
+def test_containers_are_counted_as_they_end(tmp_path):
+    notes = tmp_path / "note"
+    seen = []
+    engine = FakeEngine(ONE, RUN)
+    engine.instead["remove"] = lambda _id: seen.append(str(Note.parse(notes.read_text())))
+    execute(plan(ONE, RUN), engine, FakeTime().clock, Progress(str(notes)))
+    assert seen == ["0 of 2 containers", "1 of 2 containers"]
+    assert Note.parse(notes.read_text()) == Note("containers", 2, 2)
 
 
 def test_check_mode_asks_for_nothing():

@@ -33,6 +33,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.request 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Note, Progress
 
 from ..builders import STORES, cases, container, image, image_id, snapshot
 
@@ -739,6 +740,22 @@ def test_digests_that_the_containerd_store_makes_up_are_no_change():
     engine = FakeEngine(host, {"inspect b:1": inspected({"Id": B, "RepoTags": ["b:1"], "RepoDigests": [f"b@{B}"]})})
     outcome = execute(plan_removal(host, Request.parse({"names": ["b:1"]}), 0.0), engine)
     assert [step.status for step in outcome.steps] == [DONE]
+
+
+COUNTED = [
+    # situation, names, force, note at the end
+    ("images, and a name on the way", ["a:1", "a:2", "b:1"], {}, Note("images", 2, 2, 60)),
+    ("names alone", ["a:1"], {}, Note("references", 1, 1)),
+    ("a removal that fails frees nothing", ["b:1"], {"remove b:1": EngineError(500, "broken")}, Note("images", 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("names", "script", "note"), cases(COUNTED))
+def test_what_is_done_is_counted(names, script, note, tmp_path):
+    host = snapshot(image("a1", "a:1", "a:2", size=20, shared_size=0), image("b1", "b:1", size=40, shared_size=0))
+    plan = plan_removal(host, Request.parse({"names": names}), 0.0)
+    execute(plan, FakeEngine(host, script), clock=FakeTime().clock, progress=Progress(str(tmp_path / "note")))
+    assert Note.parse((tmp_path / "note").read_text()) == note
 
 
 def test_check_mode_asks_the_engine_nothing():
