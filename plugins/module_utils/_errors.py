@@ -17,12 +17,25 @@ class InvalidRequest(ImageWardenError):
     """An option that cannot be understood. Raised before any removal; the message quotes the input."""
 
 
-class SdkMissing(ImageWardenError):
-    """The Docker SDK for Python is not installed on the managed host. ``trace`` is the traceback of its import."""
+class LibraryMissing(ImageWardenError):
+    """A library is not installed on the managed host. ``trace`` is the traceback of its import.
 
-    def __init__(self, message: str, trace: str | None = None) -> None:
+    ``packages`` are the names of the distributions' package, and of the one on Python's index.
+    """
+
+    def __init__(self, message: str, trace: str | None, library: str, packages: str) -> None:
         super().__init__(message)
         self.trace = trace
+        self.library = library
+        self.packages = packages
+
+
+class SdkMissing(LibraryMissing):
+    """The Docker SDK for Python."""
+
+    def __init__(self, message: str, trace: str | None = None) -> None:
+        packages = "the distribution's package python3-docker, or docker from the Python package index"
+        super().__init__(message, trace, "docker", packages)
 
 
 class EngineUnavailable(ImageWardenError):

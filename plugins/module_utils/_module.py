@@ -17,16 +17,13 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import connect
-from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError, SdkMissing
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import ImageWardenError, LibraryMissing
 from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report, Stage
-
-#: The name of the distributions' package, and of the one on Python's index.
-_SDK_PACKAGE = "the distribution's package python3-docker, or docker from the Python package index"
 
 
 class ImageModule(AnsibleModule):  # type: ignore[misc]
@@ -51,9 +48,9 @@ def clear_failures(module: AnsibleModule, **result: t.Any) -> Iterator[None]:
     module.no_log_values.update(passwords_in(str(module.params.get("docker_host"))))
     try:
         yield
-    except SdkMissing as exc:
+    except LibraryMissing as exc:
         # What to install comes first: what Ansible says of a missing library is long, and names no package.
-        msg = f"{exc}: install {_SDK_PACKAGE}, on the managed host. {missing_required_lib('docker')}"
+        msg = f"{exc}: install {exc.packages}, on the managed host. {missing_required_lib(exc.library)}"
         module.fail_json(msg=msg, exception=exc.trace, **result)
     except ImageWardenError as exc:
         module.fail_json(msg=str(exc), **result)

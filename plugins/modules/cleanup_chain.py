@@ -19,6 +19,8 @@ description:
     what the earlier stages would leave, so that the whole chain is predicted exactly.
   - The options of all stages are checked before the first request is sent.
   - The role P(imagewarden.docker.image_cleanup#role) runs this module for every Engine of a host.
+requirements:
+  - PyYAML on the managed host, only for C(keep.compose_files) of O(policy) (C(python3-yaml) of the distribution, or C(PyYAML) from PyPI)
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes
@@ -231,7 +233,7 @@ def main() -> None:
     """Read the options of all stages before the Engine, run the chain and leave with its result."""
     module = AnsibleModule(argument_spec=merge(CONNECTION, OPTIONS), supports_check_mode=True)
     with clear_failures(module):
-        chain = Chain.parse(module.params)
+        chain = Chain.parse(module.params).ready()
     with clear_failures(module, **nothing_done()):
         finish(module, chain.run(open_engine(module), time.time(), module.check_mode))
 

@@ -23,6 +23,8 @@ description:
     all of them stay.
   - Check mode predicts exactly what a real run would remove, in the same order.
   - The Engine's own prune is never called, because its selection differs by store and cannot be seen beforehand.
+requirements:
+  - PyYAML on the managed host, only for O(keep.compose_files) (C(python3-yaml) of the distribution, or C(PyYAML) from PyPI)
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes
@@ -187,6 +189,22 @@ options:
               - Whether it may be missing on this host. Lists that are made for many hosts set this.
             type: bool
             default: false
+      compose_files:
+        description:
+          - Compose files on the managed host, by absolute paths. Whatever the services in them name stays, also if the project is down.
+            These are the images of all profiles, their tags of a build, images that are mounted, and what Compose names a service that
+            it builds without C(image), such as V(shop-web). What the files include or extend is read too.
+          - These files alone are read. List overrides such as C(compose.override.yaml), too. One that lies beside a listed file and is not
+            listed causes a warning. Patterns are not expanded.
+          - Variables are replaced by those of the file C(.env) in the directory of the Compose file, and by defaults such as
+            V(${TAG:-1.4}). The environment that Compose runs in is not known.
+          - A variable without a value may have any, which causes a warning. V(app:${TAG}) keeps every tag of C(app), V(${REGISTRY}/app:1)
+            keeps C(app:1) of every registry, and V(${IMAGE}) every image of the host.
+          - A file that is missing, cannot be read or has no services is an error before any request is sent to the Engine, because an image
+            that it names could be removed. A service whose image is not on the host is not an error.
+          - Needs PyYAML on the managed host.
+        type: list
+        elements: path
       unknown_age:
         description:
           - Creation dates of 1970 and 1980, as reproducible builds set them, and missing ones say nothing about the age. With V(true), an
@@ -407,6 +425,14 @@ EXAMPLES = r"""
       disk_free_below: 10GB
       disk_free_above: 20GB
       images_per_run: 20
+
+- name: Remove unused images, but not those of a Compose project that may be down at the moment
+  imagewarden.docker.image_prune_policy:
+    remove:
+      all_unused: true
+    keep:
+      compose_files:
+        - /srv/shop/compose.yaml
 
 - name: Remove what a pipeline has built for tests and nobody has marked
   imagewarden.docker.image_prune_policy:
@@ -732,6 +758,7 @@ def main() -> None:
         stage = Stage.parse(module.params)
         if stage.saved is not None:
             finish(module, stage.plan_on(stage.saved, module.check_mode, earlier_results(module)))
+        stage = stage.ready()
         engine = open_engine(module)
         finish(module, stage.run(engine, None, time.time(), module.check_mode, earlier_results(module)))
 

@@ -38,6 +38,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.stage import Stage as PolicyStage
 
 
 #: The stage before which a snapshot is saved, and the later one.
@@ -90,6 +91,14 @@ class Chain:
             params["on_error"] == "stop",
             params["snapshot"],
         )
+
+    def ready(self) -> Chain:
+        """The same after the policy has read what it names on the host: before the first stage, which may be another one.
+
+        Raises :class:`InvalidRequest`.
+        """
+        stages = tuple((name, _ready(stage) if name == "policy" else stage) for name, stage in self.stages)
+        return dataclasses.replace(self, stages=stages)
 
     @property
     def place(self) -> Place:
@@ -147,6 +156,13 @@ class Chain:
             return self._measure(engine, engine.read(), now)[0], None
         except ImageWardenError as exc:
             return None, str(exc)
+
+
+def _ready(policy: PolicyStage) -> PolicyStage:
+    try:
+        return policy.ready()
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"policy: {exc}") from exc
 
 
 def _settle(engine: Engine) -> None:

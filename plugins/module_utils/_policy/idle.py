@@ -45,6 +45,7 @@ def idle_rules(snapshot: Snapshot, policy: Policy) -> tuple[str, ...]:
         ),
         *_idle_labels("keep.labels", keep.labels, snapshot.images, "keeps"),
         *_idle_images(keep, snapshot),
+        *_idle_compose_files(policy, snapshot),
         *_idle_labels("remove.exclude_labels", remove.exclude_labels, snapshot.images, "excludes"),
         *_idle_patterns("remove.patterns", remove.patterns, snapshot, references, "selects"),
         *_idle_labels("remove.labels", remove.labels, snapshot.images, "selects"),
@@ -90,3 +91,17 @@ def _idle_images(keep: Keep, snapshot: Snapshot) -> Iterator[str]:
     found = NamedImages(snapshot)
     if not any(found.has(named) for named in expected):
         yield f"keep.images: none of these is on this host: {listed(named.text for named in expected)}"
+
+
+def _idle_compose_files(policy: Policy, snapshot: Snapshot) -> Iterator[str]:
+    """Most of what a project names may not be here yet: only when nothing is, the files may be wrong ones."""
+    files = policy.keep.compose_files
+    if not files:
+        return
+    found = NamedImages(snapshot)
+    for mention in policy.composed:
+        if mention.named is not None and found.has(mention.named):
+            return
+        if mention.likeness is not None and found.alike(mention.likeness):
+            return
+    yield f"keep.compose_files: nothing that these files name is on this host: {listed(files)}"

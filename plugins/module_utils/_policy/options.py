@@ -47,6 +47,7 @@ _KEEP: dict[str, t.Any] = {
             "optional": {"type": "bool", "default": False},
         },
     },
+    "compose_files": {"type": "list", "elements": "path"},
     "unknown_age": {"type": "bool"},
     "unrecoverable": {"type": "str", "choices": list(UNRECOVERABLE)},
 }

@@ -15,6 +15,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import find_compared, protected_by
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import created_at
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.reason import (
+    COMPOSED,
     DIGESTS,
     IN_USE,
     LISTED,
@@ -41,6 +42,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container, Image, Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._options import LabelMatch
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.compose import Likeness
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Keep, NamedImage, Policy
 
@@ -84,7 +86,7 @@ def protect(snapshot: Snapshot, policy: Policy, evidence: Evidence, uses: Mappin
     keep = policy.keep
     _keep_what_is_used(protection, snapshot, uses)
     _keep_anchors(protection, snapshot, policy)
-    _keep_named(protection, snapshot, keep)
+    _keep_named(protection, snapshot, policy)
     for image in snapshot.images:
         _keep_by_pattern(protection, image, keep)
         for reason in (
@@ -157,36 +159,30 @@ def _keep_anchors(protection: Protection, snapshot: Snapshot, policy: Policy) ->
         image, named = images[found.image_id], found.reference
         if named is None or named not in image.references:
             protection.keep_image(image, reason)
-            continue
-        for reference in image.references:
-            # With the tag stays the digest that came with it.
-            if reference == named or (reference.tag is None and reference.name == named.name):
-                protection.keep_reference(reference, reason)
+        else:
+            _keep_tag(protection, image, named, reason)
 
 
-def _keep_named(protection: Protection, snapshot: Snapshot, keep: Keep) -> None:
-    """What a list of images names: by a reference that name, by an ID or a digest the whole image."""
-    if not keep.images:
+def _keep_named(protection: Protection, snapshot: Snapshot, policy: Policy) -> None:
+    """What a list of images names, and what the files of Compose projects do."""
+    if not policy.keep.images and not policy.composed:
         return
     found = NamedImages(snapshot)
-    for named in keep.images:
-        reason = Reason(Rule(LISTED, named.text), named.reason or "it is listed")
-        for image in found.by_digits(named.digits):
-            protection.keep_image(image, reason)
-        tagged = named.tagged
-        holder = None if tagged is None else found.by_reference(tagged)
-        if holder is None or tagged is None:
-            continue
-        for reference in holder.references:
-            # With the tag stays the digest that came with it.
-            if reference == tagged or (reference.tag is None and reference.name == tagged.name):
-                protection.keep_reference(reference, reason)
+    for named in policy.keep.images:
+        found.keep(protection, named, Reason(Rule(LISTED, named.text), named.reason or "it is listed"))
+    for mention in policy.composed:
+        reason = Reason(Rule(COMPOSED, mention.file), mention.why)
+        if mention.named is not None:
+            found.keep(protection, mention.named, reason)
+        if mention.likeness is not None:
+            found.keep_alike(protection, mention.likeness, reason)
 
 
 class NamedImages:
     """Finds the images of a list of thousands, each at once."""
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._images = snapshot.images
         self._by_reference = {ref: image for image in snapshot.images for ref in image.references}
         self._known = sorted(
             ((digest.rpartition(":")[2], image) for image in snapshot.images for digest in _digests_of(image)),
@@ -209,9 +205,38 @@ class NamedImages:
         """Whether any image here is meant."""
         return bool(self.by_digits(named.digits)) or (named.tagged is not None and named.tagged in self._by_reference)
 
-    def by_reference(self, reference: Reference) -> Image | None:
-        """The image with this tag."""
-        return self._by_reference.get(reference)
+    def alike(self, likeness: Likeness) -> list[tuple[Image, Reference | None]]:
+        """The references that may be meant, each with its image, and the images whose ID may be."""
+        found: list[tuple[Image, Reference | None]] = []
+        for image in self._images:
+            if likeness.is_anything or any(map(likeness.fits, (image.id, image.id.rpartition(":")[2]))):
+                found.append((image, None))
+            found += [(image, reference) for reference in image.references if likeness.matches(reference)]
+        return found
+
+    def keep(self, protection: Protection, named: NamedImage, reason: Reason) -> None:
+        """Keep what is meant: by a reference that name, by an ID or a digest the whole image."""
+        for image in self.by_digits(named.digits):
+            protection.keep_image(image, reason)
+        tagged = named.tagged
+        holder = None if tagged is None else self._by_reference.get(tagged)
+        if holder is not None and tagged is not None:
+            _keep_tag(protection, holder, tagged, reason)
+
+    def keep_alike(self, protection: Protection, likeness: Likeness, reason: Reason) -> None:
+        """Keep whatever may be meant."""
+        for image, reference in self.alike(likeness):
+            if reference is None:
+                protection.keep_image(image, reason)
+            else:
+                _keep_tag(protection, image, reference, reason)
+
+
+def _keep_tag(protection: Protection, image: Image, tagged: Reference, reason: Reason) -> None:
+    """Keep a reference, and with a tag the digest that came with it."""
+    for reference in image.references:
+        if reference == tagged or (reference.tag is None and reference.name == tagged.name):
+            protection.keep_reference(reference, reason)
 
 
 def _digests_of(image: Image) -> set[str]:
@@ -299,6 +324,8 @@ def why_it_goes(image: Image, policy: Policy, evidence: Evidence, missed: Sequen
         found.append("not only a digest names it")
     if keep.images:
         found.append("keep.images does not name it")
+    if keep.compose_files:
+        found.append("no file of keep.compose_files names it")
     if keep.unrecoverable == UNPUSHED:
         found.append("it was pushed or pulled")
     elif keep.unrecoverable == VERIFY and evidence.answers is not None and image.id in evidence.answers:

@@ -35,6 +35,7 @@ UNKNOWN_AGE = Rule("keep.unknown_age")
 DIGESTS = Rule("keep.digests")
 UNRECOVERABLE = "keep.unrecoverable"
 LISTED = "keep.images"
+COMPOSED = "keep.compose_files"
 BEFORE, SINCE = "remove.before", "remove.since"
 
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 import typing as t
 from itertools import chain
 
@@ -26,6 +27,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._times import M
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.compose import Mention
 
 CREATED, TAGGED, USED, VERSION = "created", "tagged", "used", "version"
 NEVER, UNPUSHED, VERIFY = "never", "unpushed", "verify"
@@ -186,6 +189,7 @@ class Keep:
     labels: tuple[LabelMatch, ...] = ()
     digests: bool = False
     images: tuple[NamedImage, ...] = ()
+    compose_files: tuple[str, ...] = ()
     unknown_age: bool = True
     unrecoverable: str = NEVER
 
@@ -202,7 +206,7 @@ class Keep:
         options = [field.name for field in dataclasses.fields(cls)]
         given = limits.given("keep", raw, (*options, "newest_by", "use_regex"))
         use_regex = bool(given.get("use_regex", use_regex))
-        _refuse_empty_lists("keep", given, ("patterns", "labels"), "keeps")
+        _refuse_empty_lists("keep", given, ("patterns", "labels", "compose_files"), "keeps")
         for option, needed in (("newest_by", "newest"), ("age_by", "younger_than")):
             if option in given:
                 limits.choice(f"keep.{option}", given[option], NEWEST_BY if option == "newest_by" else AGE_BY)
@@ -218,6 +222,7 @@ class Keep:
             images=tuple(
                 chain.from_iterable(parse_all("keep.images", NamedImage.parse_entry, given.get("images", ())))
             ),
+            compose_files=_paths("keep.compose_files", given.get("compose_files", ())),
             unknown_age=bool(given.get("unknown_age", True)),
             unrecoverable=limits.choice("keep.unrecoverable", given.get("unrecoverable", NEVER), UNRECOVERABLE),
         )
@@ -311,12 +316,13 @@ class Guard:
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """A parsed task of C(image_prune_policy)."""
+    """A parsed task of C(image_prune_policy). ``composed`` is what the files of C(keep.compose_files) name, once they are read."""
 
     remove: Remove
     keep: Keep = Keep()
     target: Target | None = None
     guard: Guard = Guard()
+    composed: tuple[Mention, ...] = ()
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any], now: float | None = None) -> Policy:
@@ -375,6 +381,17 @@ def _keep_patterns(option: str, values: Iterable[t.Any], use_regex: bool) -> tup
 
 def _labels(option: str, values: Iterable[t.Any]) -> tuple[LabelMatch, ...]:
     return tuple(parse_all(option, LabelMatch.parse, [str(value) for value in values]))
+
+
+def _paths(option: str, values: Iterable[t.Any]) -> tuple[str, ...]:
+    """Each path once. A relative one would begin wherever Ansible happens to run the module."""
+    paths: dict[str, None] = {}
+    for value in values:
+        text = str(value)
+        if not posixpath.isabs(text) or "\x00" in text:
+            raise InvalidRequest(f"{option}: {text!r} is not an absolute path")
+        paths[text] = None
+    return tuple(paths)
 
 
 def _age_limit(value: t.Any, now: float | None) -> Moment | None:

@@ -20,6 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out, predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least, parse_all
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.compose_files import read_compose_files
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import weigh
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
     Measured,
@@ -67,6 +68,7 @@ class Stage:
     parallel: int
     saved: SavedSnapshot | None = None
     planned_at: float | None = None
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
@@ -89,6 +91,15 @@ class Stage:
         """Where it finds what the Engine does not show."""
         target = self.policy.target
         return Place(self.docker_host, self.usage_file, None if target is None else target.disk_path)
+
+    def ready(self) -> Stage:
+        """The same after it has read what it names on the host, before any request. Raises :class:`InvalidRequest`.
+
+        Options are also checked on the controller, which does not have these files.
+        """
+        composed = read_compose_files(self.policy.keep.compose_files)
+        policy = dataclasses.replace(self.policy, composed=composed.mentions)
+        return dataclasses.replace(self, policy=policy, notices=composed.warnings)
 
     def run(
         self,
@@ -114,7 +125,7 @@ class Stage:
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
         result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
         notices = [text for text in (notice, trouble if policy.needs_use else None) if text]
-        return Report(result, policy_warnings(outcome, decision, result) + notices)
+        return Report(result, [*policy_warnings(outcome, decision, result), *self.notices, *notices])
 
     def plan_on(self, saved: SavedSnapshot, check_mode: bool, earlier: Sequence[Mapping[str, t.Any]]) -> Report:
         """What :meth:`run` would predict on the Engine as it was when the snapshot was saved."""
@@ -126,6 +137,10 @@ class Stage:
         if policy.engine_filters:
             raise InvalidRequest(
                 f"snapshot: remove.{next(iter(policy.engine_filters))} cannot be planned on one, because only an Engine compares images"
+            )
+        if policy.keep.compose_files:
+            raise InvalidRequest(
+                "snapshot: keep.compose_files cannot be planned on one, because the files are on the host and not in the snapshot"
             )
         present = saved.with_layers if self.layers else saved.without_layers
         before = _measured(saved, policy).after(predicted_bytes(present, earlier), counted_share(present))

@@ -177,6 +177,22 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert ([name for name, _stage in parsed.stages], parsed.layers) == (["policy"], True)
 
 
+def test_the_policy_reads_its_files_before_the_first_stage() -> None:
+    class Ready(FakeStage):
+        def ready(self):
+            if isinstance(self._result, Exception):
+                raise self._result
+            return FakeStage({"changed": True})
+
+    made, _stages = chain({}, {})
+    given = dataclasses.replace(made, stages=(*made.stages, ("policy", Ready({}))))
+    stages = given.ready().run(FakeEngine(), 0.0, True).result["stages"]
+    assert [stages[name]["changed"] for name in ("containers", "images", "policy")] == [False, False, True]
+    missing = dataclasses.replace(made, stages=(*made.stages, ("policy", Ready(InvalidRequest("keep: no file")))))
+    with pytest.raises(InvalidRequest, match=r"^policy: keep: no file$"):
+        missing.ready()
+
+
 SETTLING = [
     # situation, bytes of all images at each look, how often it is looked
     ("it is the same twice", [900, 500, 500, 400], 3),

@@ -22,6 +22,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.compose import Likeness, Mention
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.compose_variables import ANYTHING
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import (
@@ -31,7 +33,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan im
     plan_policy,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import NamedImage, Policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, freed
 
@@ -506,10 +508,16 @@ WHYS = [
         "by all that might have kept it",
         {
             "remove": ALL,
-            "keep": {"patterns": ["x"], "labels": ["x"], "digests": True, "images": [{"image": "x:1"}]},
+            "keep": {
+                "patterns": ["x"],
+                "labels": ["x"],
+                "digests": True,
+                "images": [{"image": "x:1"}],
+                "compose_files": ["/srv/x.yaml"],
+            },
         },
         "remove.all_unused selects it, and no rule keeps it: keep.patterns does not match; it has none of keep.labels;"
-        " not only a digest names it; keep.images does not name it",
+        " not only a digest names it; keep.images does not name it; no file of keep.compose_files names it",
     ),
     ("by nothing", {"remove": {"patterns": ["app"]}}, "remove.patterns selects it, and no rule keeps it"),
 ]
@@ -594,6 +602,68 @@ def test_a_list_of_images_keeps_by_reference_digest_or_id(named, expected, store
     assert going(plan) == expected
     if not expected:
         assert verdict(plan, "a1")[2].startswith("remove.all_unused selects it, but used on web-3")
+
+
+FILE = "/srv/shop/compose.yaml"
+COMPOSED = [
+    # situation, what the file names, and what it may name, what goes
+    ("a tag", "app:1", None, ["other:1", "tool:1"]),
+    ("a digest", image_id("d7"), None, ["tool:1"]),
+    ("what is not here", "app:2", None, ["app:1", digest_reference("app", "d7"), "other:1", "tool:1"]),
+    ("any tag", None, f"app:{ANYTHING}", ["other:1", "tool:1"]),
+    ("any repository", None, f"{ANYTHING}:1", []),
+    ("anything", None, ANYTHING, []),
+    ("any ID that begins so", None, f"a1{ANYTHING}", ["tool:1"]),
+    ("a digest, or any tag", image_id("d7"), f"tool:{ANYTHING}", []),
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(("named", "alike", "expected"), cases(COMPOSED))
+def test_what_a_compose_file_names_stays(named, alike, expected, store):
+    images = (
+        image("a1", "app:1", "other:1", digest_reference("app", "d7"), digests=(digest_reference("app", "d7"),)),
+        image("b1", "tool:1"),
+    )
+    mention = Mention(
+        FILE,
+        "services.web names it",
+        NamedImage.parse(named) if named else None,
+        Likeness.of(alike) if alike else None,
+    )
+    plan = composed(mention, *images, store=store)
+    assert going(plan) == expected
+    if expected == ["other:1", "tool:1"]:
+        assert verdict(plan, "a1")[0] == "untagged"
+    if "tool:1" not in expected:
+        rule = f"keep.compose_files: {FILE}"
+        assert verdict(plan, "b1") == ("kept", rule, "remove.all_unused selects it, but services.web names it")
+
+
+def composed(mention, *parts, **fields):
+    policy = Policy.parse({"remove": ALL, "keep": {"compose_files": [FILE]}})
+    mentions = () if mention is None else (mention,)
+    return plan_policy(snapshot(*parts, **fields), dataclasses.replace(policy, composed=mentions), evidence())
+
+
+def test_untagged_images_stay_if_a_file_may_name_any_image():
+    mention = Mention(FILE, "services.web may name it", likeness=Likeness.of(ANYTHING))
+    assert going(composed(mention, image("c1"))) == []
+
+
+IDLE_FILES = [
+    ("an image that is here", Mention(FILE, "", NamedImage.parse("app:1.8")), True),
+    ("one that may be here", Mention(FILE, "", likeness=Likeness.of(f"app:{ANYTHING}")), True),
+    ("one that is not", Mention(FILE, "", NamedImage.parse("app:7")), False),
+    ("one that cannot be", Mention(FILE, "", likeness=Likeness.of(f"tool:{ANYTHING}")), False),
+    ("nothing", None, False),
+]
+
+
+@pytest.mark.parametrize(("mention", "is_here"), cases(IDLE_FILES))
+def test_files_that_name_nothing_on_this_host_are_named(mention, is_here):
+    warning = f"keep.compose_files: nothing that these files name is on this host: {FILE}"
+    assert composed(mention, *APP).idle == (() if is_here else (warning,))
 
 
 def test_a_plan_says_what_a_list_keeps_of_what_is_selected():

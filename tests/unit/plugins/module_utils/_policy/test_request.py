@@ -136,6 +136,17 @@ ERRORS = [
         {"remove": ALL, "keep": {"images": [{"image": [], "reason": "x"}]}},
         "keep.images: {'image': [], 'reason': 'x'} is not an image",
     ),
+    ("no files", {"remove": ALL, "keep": {"compose_files": []}}, "keep.compose_files: an empty list keeps nothing"),
+    (
+        "a relative path",
+        {"remove": ALL, "keep": {"compose_files": ["/a.yaml", "b.yaml"]}},
+        "keep.compose_files: 'b.yaml' is not an absolute path",
+    ),
+    (
+        "a path that cannot be",
+        {"remove": ALL, "keep": {"compose_files": ["/a\x00"]}},
+        "keep.compose_files: '/a\\x00' is not an absolute path",
+    ),
     ("an image that cannot be", {"remove": ALL, "keep": {"images": [{"image": "App"}]}}, "keep.images: 'App' is not a"),
     ("a label turned round", {"remove": ALL, "keep": {"labels": ["keep!=1"]}}, "keep.labels: 'keep!=1' is not a label"),
     (

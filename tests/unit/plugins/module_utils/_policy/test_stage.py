@@ -156,6 +156,23 @@ def test_a_snapshot_cannot_be_cleaned_up():
         stage(remove=ALL).plan_on(SAVED, False, [])
 
 
+def test_compose_files_are_read_when_the_stage_is_made_ready(tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: 'app:$TAG'}}")
+    params = {name: option.get("default") for name, option in OPTIONS.items()}
+    keep = {"compose_files": [str(tmp_path / "compose.yaml")]}
+    parsed = Stage.parse({**params, "remove": ALL, "keep": keep, "docker_host": ""})
+    assert (parsed.policy.composed, parsed.notices) == ((), ())
+    ready = parsed.ready()
+    assert [mention.file for mention in ready.policy.composed] == [str(tmp_path / "compose.yaml")]
+    assert len(ready.notices) == 1
+    assert "the value of TAG is not known" in ready.notices[0]
+
+
+def test_compose_files_cannot_be_planned_on_a_snapshot():
+    with pytest.raises(InvalidRequest, match=r"^snapshot: keep\.compose_files cannot be planned on one"):
+        planned(remove=ALL, keep={"compose_files": ["/srv/shop/compose.yaml"]})
+
+
 def test_a_time_needs_a_snapshot():
     params = {name: option.get("default") for name, option in OPTIONS.items()}
     with pytest.raises(InvalidRequest, match=r"^snapshot_time: needs snapshot, and means nothing on an Engine$"):
