@@ -70,6 +70,11 @@ KINDS: Mapping[str, Callable[[RecordingProxy, str, str], None]] = {
     "answer late": _spoil(_late),
     "refused": lambda proxy, method, path: proxy.cut(method, path, times=3),
 }
+#: What becomes of the Engine itself, right before it would see the request.
+ENGINE_KINDS: Mapping[str, Callable[[Engine], None]] = {
+    "restart": lambda engine: engine.restart(),
+    "kill": lambda engine: engine.kill(),
+}
 #: The requests of a run, by method and path: one of them goes wrong.
 _REQUESTS = (
     ("DELETE", "/containers/"),
@@ -100,25 +105,29 @@ def run_session(engines: Sequence[Engine], seed: int, session: int, digests: Map
 
 def _case(engine: Engine, choose: random.Random, image: str, session: int, number: int) -> Case:
     client = engine.client
-    history = tuple(_make(client, choose, image, index) for index in range(choose.randint(2, 5)))
-    before = _containers(client)
-    options = _options(choose)
-    kind = choose.choice(sorted(KINDS))
+    kind = choose.choice([*sorted(KINDS), *ENGINE_KINDS])
     method, path = choose.choice(_REQUESTS)
     skipped = choose.choice([0, 0, 0, 1, 2])
+    # A restart ends what runs, and so removes what is to be removed at its end.
+    history = tuple(
+        _make(client, choose, image, index, may_vanish=kind not in ENGINE_KINDS)
+        for index in range(choose.randint(2, 5))
+    )
+    before = _containers(client)
+    options = _options(choose)
     if "older_than" in options:
         # The listing cuts fractions of a second off, so that what was just made counts as younger.
         time.sleep(1.1)
     with RecordingProxy(engine.socket) as proxy:
         arguments = {"docker_host": proxy.docker_host, "timeout": _TIMEOUT, **options}
         planned = run_module("container_remove", {**arguments, "docker_host": engine.docker_host}, check=True)
-        after_some(proxy, skipped, method, path, lambda: KINDS[kind](proxy, method, path))
+        after_some(proxy, skipped, method, path, go_wrong(kind, engine, proxy, method, path))
         try:
             result = run_module("container_remove", arguments)
         except Exception:
             differences = [f"a traceback: {traceback.format_exc()}"]
         else:
-            differences = list(_differences(client, before, options, planned, result))
+            differences = list(_differences(client, before, options, planned, result, kind in ENGINE_KINDS))
             differences += _clean_run(engine, options, planned)
         hits = sum(1 for sent, where in proxy.requests if sent == method and re.search(path, where))
     marks = (kind, "that hit") if hits > skipped else (kind,)
@@ -126,9 +135,9 @@ def _case(engine: Engine, choose: random.Random, image: str, session: int, numbe
     return Case(engine.name, session, number, asked, tuple(differences), marks, history, json.dumps(before))
 
 
-def _make(client: APIClient, choose: random.Random, image: str, index: int) -> str:
+def _make(client: APIClient, choose: random.Random, image: str, index: int, may_vanish: bool) -> str:
     kind, auto = choose.choice(_STATES), choose.random() < 0.15
-    auto = auto and kind == "running"
+    auto = auto and kind == "running" and may_vanish
     command = _OBEDIENT if kind in _RUNNING else state.TRUE
     state.container(client, image, kind, name=f"c{index}", command=command, auto_remove=auto)
     return f"container c{index}, {kind}{', auto-removed' if auto else ''}"
@@ -149,13 +158,20 @@ def _options(choose: random.Random) -> dict[str, t.Any]:
     return options
 
 
-def after_some(proxy: RecordingProxy, skipped: int, method: str, path: str, go_wrong: Callable[[], object]) -> None:
+def go_wrong(kind: str, engine: Engine, proxy: RecordingProxy, method: str, path: str) -> Callable[[], object]:
+    """Lets the next such request go wrong."""
+    if kind in ENGINE_KINDS:
+        return lambda: proxy.before(method, path, lambda: ENGINE_KINDS[kind](engine))
+    return lambda: KINDS[kind](proxy, method, path)
+
+
+def after_some(proxy: RecordingProxy, skipped: int, method: str, path: str, fault: Callable[[], object]) -> None:
     """Let the first such requests pass, and the next one go wrong."""
     if skipped == 0:
-        go_wrong()
+        fault()
         return
     passed = itertools.count(1)
-    proxy.after(method, path, lambda: next(passed) == skipped and go_wrong(), times=skipped)
+    proxy.after(method, path, lambda: next(passed) == skipped and fault(), times=skipped)
 
 
 def _containers(client: APIClient) -> dict[str, tuple[str, str]]:
@@ -168,6 +184,7 @@ def _differences(
     options: Mapping[str, t.Any],
     planned: Mapping[str, t.Any],
     result: Mapping[str, t.Any],
+    engine_went: bool,
 ) -> Iterator[str]:
     after = _containers(client)
     gone = {before[container_id][0] for container_id in before if container_id not in after}
@@ -180,7 +197,7 @@ def _differences(
         name for key, (name, was) in before.items() if was in _RUNNING and after.get(key, ("", was))[1] == "exited"
     }
     stopped = set(result.get("stopped", ()))
-    if not ended <= stopped and not options.get("kill"):
+    if not ended <= stopped and not options.get("kill") and not engine_went:
         yield f"{sorted(ended - stopped)} ended, and the result says that {sorted(stopped)} are stopped"
     if stopped - gone - ended:
         yield f"the result says that {sorted(stopped)} are stopped, and {sorted(stopped - gone - ended)} run"

@@ -18,7 +18,7 @@ import typing as t
 
 # Makes the collection importable.
 import conftest  # noqa: F401  pylint: disable=unused-import
-from tests.campaign.faults import KINDS, after_some
+from tests.campaign.faults import ENGINE_KINDS, KINDS, after_some, go_wrong
 from tests.campaign.harness import Campaign, Case, main, situation
 from tests.campaign.requests import random_policy, random_request
 from tests.integration import build_cache
@@ -53,7 +53,7 @@ _CHAIN_REQUESTS = (
 _ASKED = {"build_cache_prune": _BUILD_CACHE_REQUESTS, "cleanup_chain": _CHAIN_REQUESTS}
 _WITH_CACHE = ("build_cache_prune", "cleanup_chain")
 #: What is not in the proxy's power alone.
-_LATE, _RESTART, _KILL, _BLIND = "request late", "restart", "kill", "answer lost, and the listings fail twice"
+_LATE, _BLIND = "request late", "answer lost, and the listings fail twice"
 _TIMEOUT, _AFTER_IT = 3, 4
 
 
@@ -86,10 +86,10 @@ def run_session(engines: Sequence[Engine], seed: int, session: int, digests: Map
 
 def _case(engine: Engine, choose: random.Random, session: int, number: int, history: tuple[str, ...]) -> Case:
     module = choose.choice(_MODULES)
-    kind = choose.choice([*sorted(KINDS), _LATE, _RESTART, _KILL, _BLIND])
+    kind = choose.choice([*sorted(KINDS), _LATE, *ENGINE_KINDS, _BLIND])
     if module in _WITH_CACHE:
         _build(engine, choose)
-    if kind in (_RESTART, _KILL) and module == "cleanup_chain":
+    if kind in ENGINE_KINDS and module == "cleanup_chain":
         # What ran would have exited then, and so be among what is asked for.
         _end_all(engine)
     state = EngineState.read(engine.client)
@@ -124,14 +124,9 @@ def _fault(kind: str, engine: Engine, proxy: RecordingProxy, method: str, path: 
 
     if kind == _BLIND:
         return lambda: proxy.spoil(method, path, blind)
-    acts: dict[str, Callable[[], object]] = {
-        _LATE: lambda: time.sleep(_AFTER_IT),
-        _RESTART: engine.restart,
-        _KILL: engine.kill,
-    }
-    if kind in acts:
-        return lambda: proxy.before(method, path, acts[kind])
-    return lambda: KINDS[kind](proxy, method, path)
+    if kind == _LATE:
+        return lambda: proxy.before(method, path, lambda: time.sleep(_AFTER_IT))
+    return go_wrong(kind, engine, proxy, method, path)
 
 
 def _end_all(engine: Engine) -> None:
