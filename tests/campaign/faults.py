@@ -120,7 +120,7 @@ def _case(engine: Engine, choose: random.Random, image: str, session: int, numbe
         time.sleep(1.1)
     with RecordingProxy(engine.socket) as proxy:
         arguments = {"docker_host": proxy.docker_host, "timeout": _TIMEOUT, **options}
-        planned = run_module("container_remove", {**arguments, "docker_host": engine.docker_host}, check=True)
+        planned = run_module("container_remove", {"docker_host": engine.docker_host, **options}, check=True)
         after_some(proxy, skipped, method, path, go_wrong(kind, engine, proxy, method, path))
         try:
             result = run_module("container_remove", arguments)

@@ -225,7 +225,7 @@ class Engine:
         timeout = _REMOVAL_TIMEOUT + max(known or 0, 0)
 
         def ask() -> None:
-            self._transport.post("/containers/{0}/stop", container_id, query=query, timeout=timeout)
+            wire.parse_done(self._transport.post("/containers/{0}/stop", container_id, query=query, timeout=timeout))
 
         self._journal.change("stop container", [container_id], ask, _done)
 
@@ -233,7 +233,7 @@ class Engine:
         """``POST /containers/ID/kill``: answered when the signal is sent, not when the container has ended."""
 
         def ask() -> None:
-            self._transport.post("/containers/{0}/kill", container_id, query={"signal": signal})
+            wire.parse_done(self._transport.post("/containers/{0}/kill", container_id, query={"signal": signal}))
 
         self._journal.change(f"send {signal} to container", [container_id], ask, _done)
 
@@ -251,7 +251,9 @@ class Engine:
         query = {"force": int(force), "v": int(volumes)}
 
         def ask() -> None:
-            self._transport.delete("/containers/{0}", container_id, query=query, timeout=_REMOVAL_TIMEOUT)
+            wire.parse_done(
+                self._transport.delete("/containers/{0}", container_id, query=query, timeout=_REMOVAL_TIMEOUT)
+            )
 
         self._journal.change("remove container", [container_id], ask, _done)
 

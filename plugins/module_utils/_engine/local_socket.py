@@ -16,11 +16,15 @@ import http.client
 import json
 import select
 import socket
+import time
 import typing as t
 import urllib.parse
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+#: Seconds until a socket is asked again on which too many wait.
+_PAUSE = 0.05
 
 
 class Response:
@@ -61,6 +65,9 @@ class Response:
             if not chunk:
                 break
             yield chunk
+        if self._answer.length:
+            # Only the whole body is checked for its length where it is read at once.
+            raise http.client.IncompleteRead(b"", self._answer.length)
         self._done()
 
     def close(self) -> None:
@@ -131,17 +138,42 @@ class LocalSession:
             connection.close()
 
 
+class _Answer(http.client.HTTPResponse):
+    """The answer after those of the kind 1xx, which come before it: C(http.client) itself passes over 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        is_before = http.client.CONTINUE < status < http.client.OK and status != http.client.SWITCHING_PROTOCOLS
+        return version, http.client.CONTINUE if is_before else status, reason
+
+
 class _Connection(http.client.HTTPConnection):
     """A connection to a unix socket."""
+
+    response_class = _Answer
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
+        self._seconds = timeout
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        """Raises :class:`OSError`. A socket on which too many wait refuses at once, and is asked again until the time is over."""
+        deadline = time.monotonic() + self._seconds
+        while True:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                self.sock.settimeout(self._seconds)
+                self.sock.connect(self._path)
+                return
+            except BlockingIOError as exc:
+                self.sock.close()
+                if time.monotonic() > deadline:
+                    raise socket.timeout("timed out: too many wait to be connected") from exc
+            except BaseException:
+                self.sock.close()
+                raise
+            time.sleep(_PAUSE)
 
 
 def _was_closed(connected: socket.socket) -> bool:

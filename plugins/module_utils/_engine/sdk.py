@@ -82,6 +82,8 @@ class SdkSession:
             json=body,
             timeout=timeouts,
             headers=headers,
+            # An Engine sends none, and what a proxy names instead is not the Engine that the task names.
+            allow_redirects=False,
             # Said for each request, or REQUESTS_CA_BUNDLE of the environment would take ca_path's place.
             verify=self._client.verify,
         )

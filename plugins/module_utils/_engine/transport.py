@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
 
 #: Any version that every supported Engine answers before the negotiation.
 _BEFORE_NEGOTIATION = "1.41"
+#: The Engine's answer where a container is stopped already.
+_NOT_MODIFIED = 304
 
 
 class Transport:
@@ -140,6 +142,9 @@ class Transport:
             method, path, args, query, versioned=versioned, body=body, timeout=timeout, headers=headers
         )
         if not response.content:
+            if method == "GET":
+                # An Engine says so much as null. The answer was cut off in its head, and is no empty listing.
+                raise EngineUnavailable(f"{self.host} does not answer as a Docker Engine does: its answer is empty")
             return None
         try:
             return response.json()
@@ -179,7 +184,8 @@ class Transport:
             raise EngineUnavailable(
                 f"{self.host} speaks only TLS: set validate_certs, or tls to trust it without verification"
             )
-        if response.status_code >= 400:
+        if not (200 <= response.status_code < 300 or response.status_code == _NOT_MODIFIED):
+            # Others of the 3xx are a proxy's, which did not ask the Engine.
             raise EngineError(response.status_code, _explanation(response), f"{method} {path.format(*args)}")
         return response
 

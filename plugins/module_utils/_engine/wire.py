@@ -292,6 +292,9 @@ def _api_version(raw: dict[str, t.Any], key: str) -> tuple[int, int] | None:
 def parse_facts(identity: Identity, info: t.Any, api_version: str) -> EngineFacts:
     """Read ``GET /info``, beside who answers."""
     info = _object(info, "the information")
+    if "Driver" not in info and "DriverStatus" not in info:
+        # The store, and so what a removal does, would be a guess.
+        raise UnreadableAnswer(f"there is no Driver in the information {_shown(info)}")
     status = tuple(
         (str(row[0]), str(row[1])) for row in _list(info, "DriverStatus") if isinstance(row, list) and len(row) == 2
     )
@@ -470,6 +473,12 @@ def parse_removed(raw: t.Any) -> Removed:
     return Removed(tuple(filter(None, untagged)), tuple(filter(None, deleted)))
 
 
+def parse_done(raw: t.Any) -> None:
+    """Read the answer to a change that has no body: what has one comes from something else than an Engine."""
+    if raw is not None:
+        raise UnreadableAnswer(f"the answer to a change is {_shown(raw)}")
+
+
 # Containers
 
 
@@ -501,6 +510,8 @@ def _container(raw: dict[str, t.Any]) -> Container:
 def parse_inspected_container(raw: t.Any) -> InspectedContainer:
     """Read ``GET /containers/ID/json``."""
     raw = _object(raw, "the container")
+    # Without an ID it is no container, such as an error that a proxy sends as an answer.
+    _id(raw)
     state = _fields(raw, "State")
     return InspectedContainer(
         name=_string(raw, "Name").lstrip("/"),
@@ -714,4 +725,6 @@ def build_cache_of(usage: DiskUsage | None) -> BuildCache | None:
 def parse_pruned_cache(raw: t.Any) -> PrunedCache:
     """Read the answer to ``POST /build/prune``."""
     raw = _object(raw, "the answer to the prune")
+    if "CachesDeleted" not in raw and "SpaceReclaimed" not in raw:
+        raise UnreadableAnswer(f"the answer to the prune is {_shown(raw)}")
     return PrunedCache(tuple(_strings(raw, "CachesDeleted")), _bytes(raw, "SpaceReclaimed") or 0)

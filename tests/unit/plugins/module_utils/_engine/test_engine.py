@@ -41,7 +41,13 @@ class FakeTransport:
         self.version = None
         self.requests = []
         self.timeouts = {}
-        self._answers = {"/info": {}, "/images/json": [], "/containers/json": [], "/system/df": {}, **(answers or {})}
+        self._answers = {
+            "/info": {"Driver": "overlay2"},
+            "/images/json": [],
+            "/containers/json": [],
+            "/system/df": {},
+            **(answers or {}),
+        }
 
     def use_version(self, version):
         self.version = version
@@ -377,7 +383,7 @@ def test_the_directories_of_a_container_whose_image_is_gone_are_read():
     listed = [{"Id": "c1", "ImageID": image_id("f1"), "State": "exited"}, {"Id": "c2", "ImageID": image_id("f2")}]
     answers = {
         "/containers/json": listed,
-        "/containers/c1/json": {"GraphDriver": {"Data": {"LowerDir": "/top:/base"}}},
+        "/containers/c1/json": {"Id": "c1", "GraphDriver": {"Data": {"LowerDir": "/top:/base"}}},
         "/containers/c2/json": EngineError(404, "gone"),
     }
     containers = Engine(transport(answers)).read(layers=True).containers
@@ -392,7 +398,7 @@ def test_what_dates_an_image_mount_is_read_of_containers_that_have_one():
             {"Id": "c2", "Mounts": [{**mount, "Name": ""}]},
             {"Id": "c3"},
         ],
-        "/containers/c1/json": {"Created": "2024-01-01T00:00:01Z"},
+        "/containers/c1/json": {"Id": "c1", "Created": "2024-01-01T00:00:01Z"},
         "/containers/c2/json": EngineError(404, "gone"),
         "/images/app:1/json": {"Id": "x", "Metadata": {"LastTagTime": "2024-01-01T00:00:02Z"}},
     }
@@ -428,7 +434,7 @@ def test_an_image_whose_layers_cannot_be_read_has_none():
 
 @pytest.mark.parametrize("failure", [EngineError(500, "RWLayer of container c1 is unexpectedly nil"), None])
 def test_an_inspection_that_fails_is_unknown_where_the_rest_goes_on(failure):
-    answers = {"/containers/c1/json": failure or {"Name": "/c"}, "/images/i1/json": failure or {"Id": "i1"}}
+    answers = {"/containers/c1/json": failure or {"Id": "c1", "Name": "/c"}, "/images/i1/json": failure or {"Id": "i1"}}
     engine = Engine(transport(answers))
     if failure is None:
         assert engine.try_to_inspect_container("c1").name == "c"

@@ -4,18 +4,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import json
+import socket
 import socketserver
 import threading
+import time
 
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.local_socket import LocalSession
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.transport import Transport
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 
 from ..builders import cases
+
+PARAMETERS = {
+    "docker_host": "unix:///nowhere/docker.sock",
+    "tls": False,
+    "validate_certs": False,
+    "ca_path": None,
+    "client_cert": None,
+    "client_key": None,
+    "tls_hostname": None,
+    "api_version": "auto",
+    "timeout": 5,
+    "use_ssh_client": False,
+}
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -179,6 +198,133 @@ def test_an_answer_that_is_cut_off_is_an_error_and_its_connection_is_not_used_ag
         session.send("DELETE", "/images/a")
     assert session.send("GET", "/info").json() == {}
     assert server.connections == 2
+
+
+def raw(sent):
+    """Answers with these bytes, and then ends the connection."""
+
+    def answer(request):
+        request.wfile.write(sent)
+        request.close_connection = True
+
+    return answer
+
+
+#: Every shape that an answer has: its bytes, and what it says.
+WHOLE = {
+    "a length": (
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n["a","b"]',
+        ["a", "b"],
+    ),
+    "chunks": (
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n["a"\r\n5\r\n,"b"]\r\n0\r\n\r\n',
+        ["a", "b"],
+    ),
+    "chunks with an extension and a trailer": (
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9;x=y\r\n["a","b"]\r\n0\r\nX-Sum: 1\r\nX-End: 2\r\n\r\n',
+        ["a", "b"],
+    ),
+    "after early hints": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"
+        b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["a","b"]',
+        ["a", "b"],
+    ),
+    "the end of the connection": (b'HTTP/1.0 200 OK\r\n\r\n["a","b"]', ["a", "b"]),
+}
+
+
+@pytest.mark.parametrize(("sent", "said"), WHOLE.values(), ids=list(WHOLE))
+def test_an_answer_that_is_cut_anywhere_is_never_another_answer(sent, said, serve):
+    cut = [len(sent)]
+    _server, session = serve(lambda request: raw(sent[: cut[0]])(request))
+    way = Transport(session, Connection.parse(PARAMETERS))
+    assert way.get("/images/json") == said
+    for cut[0] in range(len(sent)):
+        # Of what is cut in its trailer or after the last byte of JSON, all is there.
+        with contextlib.suppress(EngineError, EngineUnavailable):
+            assert way.get("/images/json") == said
+
+
+def test_what_comes_before_an_answer_is_not_taken_for_it(serve):
+    def answer(request):
+        request.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+        time.sleep(0.05)
+        request.send(request.path.encode())
+
+    server, session = serve(answer)
+    assert [session.send("GET", path).text for path in ("/a", "/b")] == ["/a", "/b"]
+    assert server.connections == 1
+
+
+def test_a_protocol_that_was_not_asked_for_is_an_error(serve):
+    _server, session = serve(raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"))
+    way = Transport(session, Connection.parse(PARAMETERS))
+    with pytest.raises(EngineError, match="answered 101: Switching Protocols"):
+        way.delete("/containers/{0}", "c")
+
+
+def test_bytes_after_an_answer_are_not_taken_for_the_next_one(serve):
+    def answer(request):
+        request.send(request.path.encode())
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
+
+    _server, session = serve(answer)
+    for path in ("/a", "/b", "/c"):
+        assert session.send("GET", path).text == path
+        time.sleep(0.05)
+
+
+def test_after_an_error_the_connection_serves_further_requests(serve):
+    def answer(request):
+        content = json.dumps({"message": "it is used"}).encode()
+        request.send_response(409)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    server, session = serve(answer)
+    way = Transport(session, Connection.parse(PARAMETERS))
+    for _turn in range(3):
+        with pytest.raises(EngineError, match="it is used"):
+            way.delete("/images/{0}", "a")
+    assert server.connections == 1
+
+
+def test_an_answer_that_comes_byte_by_byte_is_one_answer(serve):
+    def answer(request):
+        request.wfile.flush()
+        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n1\r\n]\r\n0\r\n\r\n":
+            request.connection.sendall(bytes([byte]))
+
+    server, session = serve(answer)
+    assert [session.send("GET", "/images/json").json() for _turn in range(2)] == [[1], [1]]
+    assert server.connections == 1
+
+
+def test_a_stream_that_ends_before_its_length_is_an_error(serve):
+    _server, session = serve(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
+    way = Transport(session, Connection.parse(PARAMETERS))
+    with pytest.raises(EngineUnavailable, match="96 more expected"):
+        list(way.stream("/images/get"))
+
+
+def test_an_engine_on_whose_socket_too_many_wait_is_waited_for(tmp_path):
+    path = str(tmp_path / "docker.sock")
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as others:
+        listener.bind(path)
+        listener.listen(0)
+        for _other in range(3):
+            waiting = others.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(path)
+        with pytest.raises(OSError, match="timed out"):
+            LocalSession(path).send("GET", "/info", timeouts=(0.1, 0.1))
+        accepted = []
+        threading.Timer(0.2, lambda: accepted.extend(listener.accept() for _other in range(2))).start()
+        # Connected, and not answered.
+        with pytest.raises(OSError, match="timed out"):
+            LocalSession(path).send("GET", "/info", timeouts=(10, 0.1))
 
 
 def test_an_engine_that_takes_too_long_is_given_up(serve):

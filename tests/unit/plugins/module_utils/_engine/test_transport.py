@@ -221,6 +221,8 @@ ERRORS = [
     ("JSON of another kind", 500, ["x"], '["x"]'),
     ("nothing", 500, b"", "Internal Server Error"),
     ("a long page", 500, b"x" * 1000, "x" * 200),
+    ("a redirection by a proxy", 307, b"Temporary Redirect", "Temporary Redirect"),
+    ("a redirection without words", 301, b"", "Moved Permanently"),
 ]
 
 
@@ -249,6 +251,17 @@ def test_a_name_with_slashes_is_one_part_of_the_path(serve):
 
 def test_an_empty_answer_is_none(serve):
     assert serve({"/v1.41/containers/c1": (204, b"")}).delete("/containers/{0}", "c1") is None
+
+
+def test_what_is_stopped_already_is_no_error(serve):
+    assert serve({"/v1.41/containers/c1/stop": (304, b"")}).post("/containers/{0}/stop", "c1") is None
+
+
+def test_an_answer_to_a_question_that_is_empty_is_no_empty_listing(serve):
+    transport = serve({"/v1.41/images/json": (200, b""), "/v1.41/containers/json": (200, b"null")})
+    assert transport.get("/containers/json") is None
+    with pytest.raises(EngineUnavailable, match="does not answer as a Docker Engine does: its answer is empty"):
+        transport.get("/images/json")
 
 
 def test_a_body_comes_in_chunks(serve):

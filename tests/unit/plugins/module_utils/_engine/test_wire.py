@@ -14,6 +14,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
     CacheRecord,
+    Identity,
     InspectedContainer,
     InspectedImage,
     PrunedCache,
@@ -24,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     parse_committed,
     parse_containers,
     parse_disk_usage,
+    parse_done,
     parse_facts,
     parse_history,
     parse_identity,
@@ -236,7 +238,7 @@ FACTS = [
         {"DriverStatus": None, "Name": "host", "DockerRootDir": "/data"},
         {"store": GRAPHDRIVER, "host": "host", "data_root": "/data"},
     ),
-    ("a version only in the information", {}, {"ServerVersion": "28.5.2"}, {"version": "28.5.2"}),
+    ("a version only in the information", {}, {"ServerVersion": "28.5.2", "Driver": ""}, {"version": "28.5.2"}),
     ("status rows of other lengths", {}, {"DriverStatus": [["a"], ["b", "c"]]}, {"driver_status": (("b", "c"),)}),
 ]
 
@@ -263,7 +265,7 @@ TAG_TIMES = [
 
 @pytest.mark.parametrize(("metadata", "moved", "undated"), cases(TAG_TIMES))
 def test_a_mounts_name_was_last_tagged(metadata, moved, undated):
-    mounting = parse_inspected_container({"Created": CONTAINER_CREATED})
+    mounting = parse_inspected_container({"Id": "c", "Created": CONTAINER_CREATED})
     image = None if metadata is None else parse_inspected_image({"Id": "i", "Metadata": metadata}, GRAPHDRIVER)
     made = with_dated_mounts(Container("c", mounted_images=("app:1",)), mounting, {"app:1": image})
     assert (made.moved_mounts, made.undated_mounts) == (moved, undated)
@@ -440,6 +442,7 @@ def test_an_inspected_image_is_read():
 
 def test_an_inspected_container_is_read():
     raw = {
+        "Id": "c",
         "Name": "/web",
         "Created": "2024-01-01T00:00:00Z",
         "State": {
@@ -453,7 +456,7 @@ def test_an_inspected_container_is_read():
     read = parse_inspected_container(raw)
     assert read == InspectedContainer("web", "running", 1704067200.0, 1704067202.0, None, 3, ("/base", "/top"))
     assert (read.is_running, read.last_active) == (True, 1704067202.0)
-    assert parse_inspected_container({}).last_active is None
+    assert parse_inspected_container({"Id": "c"}).last_active is None
 
 
 def test_the_lines_of_a_removal_are_read():
@@ -465,6 +468,9 @@ def test_the_lines_of_a_removal_are_read():
 def test_a_history_is_read_from_the_base():
     assert parse_history([{"Size": 7, "Created": 9}, {}, {"Size": 3}]) == ((3, None), (0, None), (7, 9))
 
+
+#: What a proxy may send with the status 200.
+ERROR = {"message": "try again"}
 
 UNREADABLE = [
     # situation, function, answer, words of the message
@@ -482,7 +488,13 @@ UNREADABLE = [
     ("containers that are a number", parse_containers, 3, "the list of containers is 3"),
     ("mounts that are strings", parse_containers, [{"Id": "c", "Mounts": ["m"]}], "Mounts is 'm'"),
     ("a container that is a list", parse_inspected_container, [], "the container is []"),
-    ("a state that is a string", parse_inspected_container, {"State": "dead"}, "State is 'dead'"),
+    ("a state that is a string", parse_inspected_container, {"Id": "c", "State": "dead"}, "State is 'dead'"),
+    ("an error in a container's place", parse_inspected_container, ERROR, f"there is no Id in {ERROR}"),
+    ("an error in an image's place", parse_inspected_image, ERROR, f"there is no Id in {ERROR}"),
+    ("an error in the place of what was removed", parse_removed, ERROR, f"the list of what was removed is {ERROR}"),
+    ("an error in the place of a prune", parse_pruned_cache, ERROR, f"the answer to the prune is {ERROR}"),
+    ("an error in the place of nothing", parse_done, ERROR, f"the answer to a change is {ERROR}"),
+    ("an error in the information's place", parse_facts, ERROR, f"there is no Driver in the information {ERROR}"),
     ("a disk usage that is null", parse_disk_usage, None, "the disk usage is None"),
     ("a flag that is a string", parse_disk_usage, {"BuildCache": [{"ID": "x", "InUse": "no"}]}, "InUse is 'no'"),
     ("a record without an ID", parse_disk_usage, {"BuildCache": [{"Size": 1}]}, "there is no ID in {'Size': 1}"),
@@ -494,7 +506,8 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("parse", "raw", "words"), cases(UNREADABLE))
 def test_an_answer_that_cannot_be_understood_is_one_clear_error(parse, raw, words):
-    arguments = (raw, GRAPHDRIVER) if parse is parse_images else (raw,)
+    more = {parse_images: (GRAPHDRIVER,), parse_inspected_image: (GRAPHDRIVER,)}
+    arguments = (Identity(), raw, "1.44") if parse is parse_facts else (raw, *more.get(parse, ()))
     with pytest.raises(UnreadableAnswer) as failure:
         parse(*arguments)
     assert str(failure.value) == f"the Engine's answer cannot be understood: {words}"
