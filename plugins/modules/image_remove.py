@@ -19,8 +19,9 @@ description:
   - Every removal is simulated in sequence on a snapshot of the Engine's store, and its target is verified right before
     it is removed. What changed in between is skipped and reported.
   - A missing image is not an error.
-  - An image that is removed with its only name is addressed by its ID, so that a name that moves at that moment is never removed.
-    Without O(force), the Engine itself then refuses an image that got a second name or a container.
+  - An image that is removed with its only name is addressed by its ID, and with the containerd image store by both, so that a name
+    that moves at that moment is never removed. Without O(force), the Engine itself then refuses an image that got a container, and
+    keeps one that got a second name.
 extends_documentation_fragment:
   - imagewarden.docker.connection
   - imagewarden.docker.attributes

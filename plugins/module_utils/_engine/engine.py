@@ -96,6 +96,10 @@ class Engine:
         """``GET /images/json`` with ``all``: every image, intermediate ones too, without shared sizes."""
         return wire.parse_images(self._listing("/images/json", {"all": 1}), self.facts.store)
 
+    def list_dangling(self) -> frozenset[str]:
+        """The images that a dangling record keeps, beside their names too: on the containerd store."""
+        return self._list_matching({"dangling": ["true"]})
+
     def list_containers(self) -> tuple[Container, ...]:
         """``GET /containers/json`` with ``all``."""
         return wire.parse_containers(self._listing("/containers/json", {"all": 1}))

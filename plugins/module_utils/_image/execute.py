@@ -35,7 +35,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Container
@@ -58,7 +58,11 @@ PARALLEL = 8
 _ATTEMPTS = 3
 #: Seconds for which a listing of containers serves removals that only take a name from an image.
 _LISTING_SERVES = 0.05
+#: With more dangling images than this, listing them takes longer than reading each name that is removed.
+_FEW_DANGLING = 20
 _ALREADY = "it was already removed"
+
+_Answer = t.TypeVar("_Answer")
 _REFERENCES_CHANGED = "the image's references changed after planning"
 
 
@@ -80,6 +84,9 @@ class Engine(t.Protocol):
 
     def list_containers(self) -> Sequence[Container]:
         """``GET /containers/json`` with ``all``."""
+
+    def list_dangling(self) -> t.AbstractSet[str]:
+        """The images that a dangling record keeps, beside their names too."""
 
 
 class StepOutcome(t.NamedTuple):
@@ -162,6 +169,7 @@ def execute(
         goes=frozenset(_targets_that_go(plan)),
         images=frozenset(image.id for image in plan.snapshot.images),
         containers={container.id: container for container in plan.snapshot.containers},
+        has_many_dangling=sum(image.has_dangling_record for image in plan.snapshot.images) > _FEW_DANGLING,
     )
     workers = min(parallel, engine.most_connections)
     done = several(lambda steps: _Chain(work, store).outcomes(steps), chains(plan), workers)
@@ -269,29 +277,46 @@ class _Store:
                 self._paths[image_id] = self._archive.save(image_id, self._to_save[image_id])
 
 
+class _Shared(t.Generic[_Answer]):
+    """A listing that serves all who wait for it."""
+
+    def __init__(self, listing: Callable[[], _Answer], patience: Patience, clock: Clock) -> None:
+        self._listing = listing
+        self._patience = patience
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read: tuple[float, _Answer] | None = None
+
+    def no_older_than(self, age: float) -> _Answer:
+        """By a listing that began no longer ago than this."""
+        needed = self._clock.now() - age
+        with self._lock:
+            if self._read is None or self._read[0] < needed:
+                began = self._clock.now()
+                self._read = (began, self._patience.ask(self._listing))
+            return self._read[1]
+
+
 class _Witness:
     """Says what is so on the Engine."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
-        self._clock = clock
         self._patience = Patience(clock)
-        self._lock = threading.Lock()
-        self._listed: Sequence[Container] = ()
-        self._listed_at: float | None = None
+        self._containers = _Shared(engine.list_containers, self._patience, clock)
+        self._dangling = _Shared(engine.list_dangling, self._patience, clock)
 
     def images(self) -> dict[str, Image]:
         """Every image by its ID."""
         return {image.id: image for image in self._patience.ask(self._engine.list_images)}
 
     def containers(self, age: float) -> Sequence[Container]:
-        """Every container, by a listing that began no longer ago than this. It serves all that wait for one."""
-        needed = self._clock.now() - age
-        with self._lock:
-            if self._listed_at is None or self._listed_at < needed:
-                began = self._clock.now()
-                self._listed, self._listed_at = self._patience.ask(self._engine.list_containers), began
-            return self._listed
+        """Every container, by a listing that is at most so old."""
+        return self._containers.no_older_than(age)
+
+    def dangling(self) -> t.AbstractSet[str]:
+        """The images with a dangling record, by a listing that begins now. It serves all that wait for one."""
+        return self._dangling.no_older_than(0)
 
     def give_up_if_lost(self) -> None:
         """Raises :class:`EngineLost` if it did not come back for another step."""
@@ -302,7 +327,7 @@ class _Work(t.NamedTuple):
     """What all steps of a plan share.
 
     ``goes`` are the targets that the plan removes for good, in one of its steps; ``images`` and ``containers`` those that
-    it knows.
+    it knows; ``has_many_dangling`` is whether a listing of dangling images takes long.
     """
 
     plan: Plan
@@ -313,6 +338,7 @@ class _Work(t.NamedTuple):
     goes: frozenset[str]
     images: frozenset[str]
     containers: t.Mapping[str, Container]
+    has_many_dangling: bool
 
 
 class _Change(t.NamedTuple):
@@ -431,6 +457,8 @@ class _Run:
         if (removed.untagged, deleted) == (_untagged(self._step), self._step.effect.deleted):
             return StepOutcome(self._step, DONE, removed.untagged, self._step.effect.gone, layers, self._unread)
         reason = "the Engine did not do what was predicted"
+        if self._step.is_checked_by_the_engine and removed.untagged == _untagged(self._step) and not removed.deleted:
+            reason = "the image got another reference after planning, and stays"
         if not removed.untagged and not removed.deleted:
             # No removal has such an answer: it was cut off where that does not show.
             return self._looked_up(FAILED, "the Engine's answer names nothing")
@@ -481,7 +509,24 @@ class _Run:
     def _change(self) -> _Change | None:
         """Why the step's target is not what was planned any more, or ``None``."""
         self._witness.give_up_if_lost()
-        return self._target_since() or self._container_since()
+        return (None if self._is_left_to_the_engine() else self._target_since()) or self._container_since()
+
+    def _is_left_to_the_engine(self) -> bool:
+        """Whether the request itself says all that must hold, so that nothing is read before it.
+
+        When a name moves, the Engine may keep the image that it named by a dangling record, and finds it by that: a name
+        whose image has such a record is read, and every name where an earlier request got no clear answer.
+        """
+        if not self._step.is_checked_by_the_engine or self._asked:
+            return False
+        if self._removal.reference is None:
+            return True
+        if self._work.has_many_dangling:
+            return False
+        try:
+            return self._removal.image_id not in self._witness.dangling()
+        except EngineError:
+            return False
 
     def _target_at_last(self) -> _Change | None:
         """The same of the target alone, once more where a listing took its time and the request does not say which image.
@@ -541,7 +586,11 @@ class _Run:
         """Whether a container made of the image, and one that may mount it, keep it without the Engine."""
         only_untags = not self._step.effect.deleted
         spares_names = self._plan.force or (self._plan.spares_names_in_use and only_untags)
-        uses_count = spares_names or (self._removal.image_id in self._work.goes and only_untags)
+        uses_count = (
+            spares_names
+            or self._step.is_checked_by_the_engine
+            or (self._removal.image_id in self._work.goes and only_untags)
+        )
         mounts_count = spares_names or (
             self._plan.snapshot.engine.mounts_images and _goes_whatever_mounts_it(self._step)
         )

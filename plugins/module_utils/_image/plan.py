@@ -82,6 +82,14 @@ class Step(t.NamedTuple):
     pin: str = ""
 
     @property
+    def is_checked_by_the_engine(self) -> bool:
+        """Whether the request says all that must hold: which image the name must have, and that it goes with this name only.
+
+        Of an image that got another name, such a request takes the planned one alone; one that got a container, it refuses.
+        """
+        return self.by_id and bool(self.pin)
+
+    @property
     def address(self) -> str:
         """What is sent to the Engine.
 
@@ -170,13 +178,14 @@ class Simulation:
     def commit(self, candidate: Candidate, effect: Effect, spare_parents: bool = False) -> Step:
         """Carry the effect out on the model; the step says what must hold right before it."""
         image_id = candidate.removal.image_id
+        by_id = self._is_the_same_by_id(candidate.removal, effect, self._prune_parents and not spare_parents)
         step = Step(
             candidate,
             effect,
             tuple(self.store.images[image_id].references),
             tuple(self._ledger.release(gone) for gone in effect.gone),
-            self._is_the_same_by_id(candidate.removal, effect, self._prune_parents and not spare_parents),
-            "" if self._force else self.store.pin(candidate.removal, effect),
+            by_id,
+            "" if self._force else self.store.pin(candidate.removal, effect, by_id),
         )
         self.store.apply(effect)
         return step

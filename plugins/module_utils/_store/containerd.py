@@ -161,13 +161,14 @@ class ContainerdStore(StoreModel):
         # A digest stands for every tag of its repository.
         return _has_tag_of(reference, image.references)
 
-    def pin(self, removal: Removal, effect: Effect) -> str:
+    def pin(self, removal: Removal, effect: Effect, by_id: bool) -> str:
         image, reference = self.images[removal.image_id], removal.reference
         if reference is None:
             # No repository that could get a name: it stands for the record that keeps the image without any.
             return "" if image.references else dangling_reference(image.id).familiar
         # A pinned name counts as the image's ID where the image goes with it: without a check for use by force.
-        if reference.tag is None or reference.digest is not None or effect.deleted or effect.lost_names:
+        goes = bool(effect.deleted or effect.lost_names)
+        if reference.tag is None or reference.digest is not None or (goes and not by_id):
             return ""
         return f"{reference.familiar}@{image.id}"
 

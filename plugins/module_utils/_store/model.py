@@ -138,8 +138,11 @@ class StoreModel:
         image = self.images.get(removal.image_id)
         return image is not None and (removal.reference is None or removal.reference in image.references)
 
-    def pin(self, removal: Removal, effect: Effect) -> str:
-        """A reference that does the same for as long as the name and the image belong together, and is not found then."""
+    def pin(self, removal: Removal, effect: Effect, by_id: bool) -> str:
+        """A reference that does the same for as long as the name and the image belong together, and is not found then.
+
+        ``by_id`` is whether the image's ID would do the same as its only name.
+        """
         return ""
 
     def apply(self, effect: Effect) -> None:

@@ -119,6 +119,9 @@ class FakeEngine:
     def list_images(self):
         return [Image(ID[GRAPHDRIVER], self._left())]
 
+    def list_dangling(self):
+        return frozenset()
+
     def list_containers(self):
         return []
 

@@ -62,6 +62,7 @@ class FakeEngine:
     def __init__(self, host, script=None):
         self.images = {entry.id: [reference.familiar for reference in entry.references] for entry in host.images}
         self.containers = [{"Id": c.id, "Names": ["/" + c.name], "ImageID": c.image_id} for c in host.containers]
+        self.dangling = set()
         self.requests = []
         self.pruned = []
         self.away = False
@@ -100,13 +101,19 @@ class FakeEngine:
     def list_images(self):
         return self._asked("images", lambda: listed(self.images))
 
+    def list_dangling(self):
+        return self._asked("dangling", lambda: frozenset(self.dangling))
+
     def list_containers(self):
         return parse_containers(self._asked("containers", lambda: self.containers))
 
     def remove_image(self, name, force, prune_parents):
         def answer():
-            owner = self._owner(name)
-            going = list(self.images[owner]) if name == owner else [name]
+            # A dangling record counts as the same name as any other.
+            owner = pinned if pinned in self.dangling else self._owner(name)
+            if pinned and owner != pinned:
+                raise EngineError(404, f"No such image: {name}@{pinned}")
+            going = list(self.images[owner]) if owner in (name, *self.dangling) else [name]
             self.images[owner] = [reference for reference in self.images[owner] if reference not in going]
             lines = [{"Untagged": reference} for reference in going]
             if not self.images[owner]:
@@ -118,6 +125,9 @@ class FakeEngine:
         name, _at, pinned = name.partition("@")
         # The containerd store's word for an image without a name.
         name = pinned if name == "moby-dangling" else name
+        if pinned and callable(self.script.get(f"inspect {name}")):
+            # It is not read before, so that this happens before the removal.
+            self.script.pop(f"inspect {name}")(self)
         names = self.images.get(name, ())
         return parse_removed(self._asked(f"remove {name}", answer, f"remove {names[0]}" if len(names) == 1 else ""))
 
@@ -572,10 +582,26 @@ def test_a_name_that_moved_while_the_containers_were_listed_is_not_asked_for():
     assert not [request for request in engine.requests if request.startswith("remove")]
 
 
-@pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize(("params", "script", "statuses", "untagged", "deleted", "reason", "failed"), cases(RACES))
+#: The request itself says which image the name must have on the containerd store, so that it is not read there.
+OF_A_READ = (
+    "reference added",
+    "error in the check",
+    "connection lost in the check",
+    "Engine lost in the check",
+)
+RACES_BY_STORE = [
+    (f"{row[0]}, {store}", store, *row[1:])
+    for row in RACES
+    for store in STORES
+    if store == GRAPHDRIVER or row[0] not in OF_A_READ
+]
+
+
+@pytest.mark.parametrize(
+    ("store", "params", "script", "statuses", "untagged", "deleted", "reason", "failed"), cases(RACES_BY_STORE)
+)
 def test_what_happens_after_planning_is_told_and_never_removed(
-    params, script, statuses, untagged, deleted, reason, failed, store
+    store, params, script, statuses, untagged, deleted, reason, failed
 ):
     outcome, _engine = run(params, script, store=store)
     assert [step.status for step in outcome.steps] == statuses
@@ -912,7 +938,9 @@ ADDRESSES = [
     # situation, store, parameters, what is sent for each step
     ("graph drivers know no pinned name", GRAPHDRIVER, {"names": ["a:1"]}, ["a:1"]),
     ("one of two names", CONTAINERD, {"names": ["a:1"]}, [f"a:1@{A}"]),
-    ("the last one goes by the ID", CONTAINERD, {"names": ["a:1", "a:2"]}, [f"a:1@{A}", A]),
+    ("the last one too", CONTAINERD, {"names": ["a:1", "a:2"]}, [f"a:1@{A}", f"a:2@{A}"]),
+    ("by ID, the image goes with its only name", CONTAINERD, {"names": [B]}, [B]),
+    ("a parent, which its ID would not spare", CONTAINERD, {"names": ["e:1"]}, ["e:1"]),
     ("no name", CONTAINERD, {"names": [D]}, [f"moby-dangling@{D}"]),
     ("names by their ID and by force", CONTAINERD, {"names": [A], "force": True}, [A]),
     ("by force a pinned name would delete what is in use", CONTAINERD, {"names": ["a:1"], "force": True}, ["a:1"]),
@@ -921,8 +949,90 @@ ADDRESSES = [
 
 @pytest.mark.parametrize(("store", "params", "sent"), cases(ADDRESSES))
 def test_a_removal_is_sent_with_what_must_still_hold(store, params, sent):
-    plan = plan_removal(snapshot(*HOST, image("d1"), store=store), Request.parse(params), 0.0)
+    family = (image("e1", "e:1"), image("e2", "e:2", parent="e1"))
+    plan = plan_removal(snapshot(*HOST, image("d1"), *family, store=store), Request.parse(params), 0.0)
     assert [step.address for step in plan.steps] == sent
+
+
+def test_of_an_image_that_got_another_name_the_planned_one_alone_is_removed_where_nothing_is_read():
+    outcome, engine = run({"names": ["b:1"]}, {"inspect b:1": tag("b:2", B)}, image("b1", "b:1"), store=CONTAINERD)
+    (step,) = outcome.steps
+    assert (step.status, step.untagged, step.deleted, step.as_planned) == (DONE, ("b:1",), (), False)
+    assert step.reason == "the image got another reference after planning, and stays"
+    assert engine.images == {B: ["b:2"]}
+    assert "inspect b:1" not in engine.requests
+
+
+def test_where_nothing_is_read_a_container_that_came_after_planning_keeps_the_name():
+    script = {"containers": lambda engine: [*engine.containers, {"Id": "x", "Names": ["/x"], "ImageID": B}]}
+    outcome, engine = run({"names": ["b:1"]}, script, image("b1", "b:1"), store=CONTAINERD)
+    assert [(step.status, step.reason) for step in outcome.steps] == [
+        (SKIPPED, "container x started to use the image after planning")
+    ]
+    assert engine.images == {B: ["b:1"]}
+
+
+def moved_and_kept_as_dangling(engine):
+    """As a pull does it: the image that the name named is kept by a dangling record."""
+    tag("b:1", C)(engine)
+    engine.dangling.add(B)
+    return frozenset(engine.dangling)
+
+
+def test_a_name_whose_image_was_kept_by_a_dangling_record_is_read_and_skipped():
+    outcome, engine = run({"names": ["b:1"]}, {"dangling": moved_and_kept_as_dangling}, store=CONTAINERD)
+    assert [step.status for step in outcome.steps] == [SKIPPED]
+    assert "it moved to image c10000000000 after planning" in outcome.steps[0].reason
+    assert not [request for request in engine.requests if request.startswith("remove")]
+
+
+def test_one_listing_of_dangling_records_serves_many_names_and_none_of_them_is_read():
+    _outcome, engine = run({"patterns": ["app"]}, {}, *MANY, store=CONTAINERD)
+    assert engine.requests.count("dangling") == 1
+    assert not [request for request in engine.requests if request.startswith("inspect")]
+
+
+def not_listed(engine):
+    """Every time that it is asked."""
+    engine.script["dangling"] = not_listed
+    return error(500)
+
+
+READ_ALL_THE_SAME = [
+    # situation, parameters, further images, script, what is read
+    ("the Engine does not list dangling records", {"names": ["b:1"]}, (), {"dangling": not_listed}, ["b:1"]),
+    ("listing them takes long", {"names": ["b:1"]}, [image(f"{n:02x}") for n in range(0x10, 0x26)], {}, ["b:1"]),
+    ("another name stays", {"names": ["a:1"]}, (), {}, ["a:1"]),
+    ("the image is asked for by its ID", {"names": [B]}, (), {}, [B]),
+]
+
+
+@pytest.mark.parametrize(("params", "others", "script", "read"), cases(READ_ALL_THE_SAME))
+def test_what_is_read_before_its_removal_on_the_containerd_store(params, others, script, read):
+    _outcome, engine = run(params, script, *HOST, *others, store=CONTAINERD)
+    assert [r.partition(" ")[2] for r in engine.requests if r.startswith("inspect")] == read
+
+
+def test_an_image_without_a_name_is_not_read_on_the_containerd_store():
+    outcome, engine = run({"names": [D]}, {}, image("d1"), store=CONTAINERD)
+    assert [step.status for step in outcome.steps] == [DONE]
+    assert engine.requests[-1] == f"remove {D}"
+    assert not [request for request in engine.requests if request.startswith(("inspect", "dangling"))]
+
+
+def test_a_request_without_an_answer_is_not_sent_again_before_its_target_was_read():
+    def moved_without_an_answer(engine):
+        tag("b:1", C)(engine)
+        return EngineUnavailable("no answer")
+
+    script = {"remove b:1": moved_without_an_answer}
+    outcome, engine = run({"names": ["b:1"]}, script, image("b1", "b:1"), image("c1", "c:1"), store=CONTAINERD)
+    assert [step.status for step in outcome.steps] == [SKIPPED]
+    assert engine.images[C] == ["c:1", "b:1"]
+    assert [request for request in engine.requests if request.startswith(("inspect", "remove"))] == [
+        "remove b:1",
+        "inspect b:1",
+    ]
 
 
 def test_parents_that_are_not_planned_to_go_stay_by_the_request():
