@@ -94,6 +94,25 @@ def test_labels_of_an_image_whose_platform_was_not_pulled_are_not_known_and_keep
     assert removed["deleted"] == [image]
 
 
+def test_labels_of_an_image_that_lacks_a_layer_are_not_known_and_keep_it(fresh_engine: Engine, tmp_path: Path) -> None:
+    # A pull leaves out the blob of a layer whose snapshot is there already. Engine 28.5 lists no labels and no date then,
+    # 29 lists both again, and 26.1 lists no such image.
+    image = archive.Image((archive.token_layer(state.token()),), labels={"keep": "1"})
+    state.load(fresh_engine.client, [(image, ["app:1"])])
+    layer = archive.digest(archive.compressed(image.layers[0]))
+    fresh_engine.host.run("ctr", "--namespace", "moby", "content", "rm", layer)
+    usage = tmp_path / "usage.json"
+    kept = check_and_run(fresh_engine, usage, remove={"all_unused": True}, keep={"labels": ["keep=1"]}, details="all")
+    assert not kept["changed"]
+    selected = check_and_run(fresh_engine, usage, remove={"labels": ["other"]})
+    assert not selected["changed"]
+    listed = [row["Id"] for row in fresh_engine.client.images()]
+    assert [row["id"] for row in kept["images"]] == listed
+    assert all(row["rule"].startswith("keep.labels") for row in kept["images"])
+    removed = check_and_run(fresh_engine, usage, remove={"all_unused": True})
+    assert removed["deleted"] == listed
+
+
 def test_an_image_whose_archive_lists_its_signature_is_archived_and_removed(
     fresh_engine: Engine, tmp_path: Path
 ) -> None:
