@@ -109,12 +109,14 @@ lint: venv .nox/.pins ## * Run every linter: format, types, documentation, licen
 	$(NOX) --sessions $(LINT)
 
 .PHONY: sanity
-sanity: venv .nox/.pins ## * Run ansible-test sanity, without ignore files, on every supported ansible-core.
-	$(NOX) --sessions sanity sanity-forky
+sanity: venv ## * Run ansible-test sanity, without ignore files, on every supported ansible-core.
+	$(BIN)/python tests/tools/ansible_test.py sanity all
+	@# The newest Python of managed hosts, that of Debian testing.
+	$(BIN)/python tests/tools/ansible_test.py --debian forky sanity 2.21 --test compile --test import
 
 .PHONY: units
-units: venv .nox/.pins ## Run the unit tests as ansible-test units does, on every supported ansible-core.
-	$(NOX) --sessions units
+units: venv ## Run the unit tests as ansible-test units does, on every supported ansible-core.
+	$(BIN)/python tests/tools/ansible_test.py units all
 
 .PHONY: format
 format: venv ## * Format the Python files.

@@ -22,8 +22,9 @@ import pythons
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = []
 
-# Everything that a session installs is pinned.
-os.environ["PIP_CONSTRAINT"] = str(Path("tests", "constraints.txt").absolute())
+# Everything that a session installs is pinned. The sessions of ansible-test install releases of ansible-core of their own:
+# for these, the caller sets the variable to nothing.
+os.environ.setdefault("PIP_CONSTRAINT", str(Path("tests", "constraints.txt").absolute()))
 
 # antsibull-nox asks ansible-galaxy which collections there are: that of the environment that nox itself runs in.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -32,9 +33,6 @@ antsibull_nox.load_antsibull_nox_toml()
 
 # What Debian's releases have, for the Pythons that are not on this machine.
 DEBIAN_PYTHONS = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
-
-# The ansible-core releases that are tested, the supported ones.
-CORES = ("2.18", "2.19", "2.20", "2.21")
 
 
 @nox.session(python=False)
@@ -67,27 +65,6 @@ def execution_environment(session: nox.Session) -> None:
     context = Path(session.create_tmp(), "context")
     definition = Path("extensions", "ee", "execution-environment.yml")
     session.run("ansible-builder", "create", "--file", str(definition), "--context", str(context))
-
-
-@nox.session(python=False)
-@nox.parametrize("core", CORES, ids=CORES)
-def sanity(session: nox.Session, core: str) -> None:
-    """Run ansible-test sanity, on the interpreters of this machine."""
-    session.run(sys.executable, "tests/tools/ansible_test.py", "sanity", core, *session.posargs)
-
-
-@nox.session(python=False, name="sanity-forky")
-def sanity_forky(session: nox.Session) -> None:
-    """Compile and import the modules on the newest Python of managed hosts, from Debian testing."""
-    tests = ("--test", "compile", "--test", "import")
-    session.run(sys.executable, "tests/tools/ansible_test.py", "--debian", "forky", "sanity", CORES[-1], *tests)
-
-
-@nox.session(python=False)
-@nox.parametrize("core", CORES, ids=CORES)
-def units(session: nox.Session, core: str) -> None:
-    """Run the unit tests with ansible-test units."""
-    session.run(sys.executable, "tests/tools/ansible_test.py", "units", core, *session.posargs)
 
 
 @nox.session(python=False, name="test-matrix")

@@ -6,6 +6,10 @@
 
     python3 tests/tools/ansible_test.py sanity 2.21 --test pylint
     python3 tests/tools/ansible_test.py --debian forky sanity 2.21
+    python3 tests/tools/ansible_test.py units all
+
+`all` stands for every supported release, one after the other, also after one has failed. Where the network is not closed,
+antsibull-nox's sessions ansible-test-sanity and ansible-test-units do the same in ansible-test's own containers.
 
 The release runs on an interpreter of this machine that it supports or, when there is none, on that of Debian trixie;
 --debian names a Debian release whose interpreter to use in any case. Further options are ansible-test's.
@@ -29,6 +33,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTION = Path("collections", "ansible_collections", "imagewarden", "docker")
 DEFAULT_DEBIAN = "trixie"
 IN_DEBIAN = "IMAGEWARDEN_IN_DEBIAN"
+EVERY = "all"
 
 # What pip says when all is well.
 PIP_CHATTER = re.compile(
@@ -43,7 +48,7 @@ class Release:
     controllers: tuple[str, ...]
 
 
-# The newest patch release of each, and the Pythons that it runs on, best first.
+# The supported releases: the newest patch release of each, and the Pythons that it runs on, best first.
 RELEASES = {
     "2.18": Release("2.18.19", ("3.13", "3.12", "3.11")),
     "2.19": Release("2.19.14", ("3.13", "3.12", "3.11")),
@@ -157,17 +162,37 @@ def workspace_of(core: str, debian: str | None) -> Path:
 
 
 def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(usage="%(prog)s [--debian SUITE] {sanity,units} CORE [options of ansible-test]")
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s [--debian SUITE] {sanity,units} {CORE,all} [options of ansible-test]"
+    )
     parser.add_argument("--debian", metavar="SUITE")
     parser.add_argument("kind", choices=["sanity", "units"])
-    parser.add_argument("core", choices=list(RELEASES), metavar="CORE")
+    parser.add_argument("core", choices=[*RELEASES, EVERY], metavar="CORE")
     return parser.parse_known_args()
+
+
+def run_every_release(arguments: list[str], kind: str) -> None:
+    """Run this command for one release after the other; it fails in the end if one failed."""
+    verdicts = {}
+    for core in RELEASES:
+        command = [core if argument == EVERY else argument for argument in arguments]
+        code = subprocess.run([sys.executable, __file__, *command]).returncode
+        verdicts[core] = "passed" if code == 0 else f"FAILED (exit code {code})"
+    for core, verdict in verdicts.items():
+        print(f"ansible-test {kind} of ansible-core {core}: {verdict}")
+    sys.exit(any(verdict != "passed" for verdict in verdicts.values()))
 
 
 def main() -> None:
     # Each release brings pins of its own.
     os.environ.pop("PIP_CONSTRAINT", None)
     arguments, options = parse_arguments()
+    if arguments.core == EVERY:
+        run_every_release(sys.argv[1:], arguments.kind)
+    run_one_release(arguments, options)
+
+
+def run_one_release(arguments: argparse.Namespace, options: list[str]) -> None:
     kind, core, debian = arguments.kind, arguments.core, arguments.debian
     if os.environ.get(IN_DEBIAN):
         run_ansible_test(workspace_of(core, debian), sys.executable, kind, core, options)
