@@ -274,7 +274,7 @@ def test_a_page_asks_for_nothing_and_says_nothing_and_hostile_names_stay_text(pa
     assert page.requests() == [written.page.as_uri()]
     assert page.messages() == []
     assert page.run("document.querySelectorAll('img, iframe, object, link[rel=stylesheet]').length") == 0
-    assert page.run("document.scripts.length") == 3
+    assert page.run("document.scripts.length") == 4
     assert rows(page, f"Images of {HOSTILE}")[0]["Containers"] == f"{HOSTILE} (running)"
     assert any(row["Image"] == HOSTILE for row in rows(page, "Images on many hosts"))
 
@@ -304,6 +304,40 @@ def test_the_keyboard_alone_searches_sorts_and_opens(page) -> None:
     page.run("document.activeElement.closest('.below').previousSibling.querySelector('.open').focus()")
     page.press("Enter")
     assert page.run("document.querySelector('.host')") is None
+
+
+def test_the_run_before_is_beside_this_one_without_being_asked_for(browser, tmp_path) -> None:
+    then, now = fleet(), fleet("cleanup")
+    then["hosts"][0]["engines"][0]["before"]["totals"]["images"]["size"] += 2_000_000_000
+    directory = ReportDirectory.create(str(tmp_path))
+    directory.write_fleet({**then, "generated": "2026-11-27T12:00:00Z"})
+    directory.forget_the_fleet()
+    directory.write_fleet(now)
+    browser.look_as()
+    browser.open(tmp_path / "report.html")
+    assert "Compared with the audit of 2026-11-27T12:00:00Z" in browser.run("document.body.textContent")
+    assert [(row["Host"], row["Used more"]) for row in rows(browser, "Hosts that differ")] == [
+        ("web-1", "\N{MINUS SIGN}2 GB")
+    ]
+    assert rows(browser, "The fleet then and now")[0]["Difference"] == "-"
+    assert browser.messages() == []
+
+
+def test_what_is_kept_for_other_hosts_is_shown(browser, tmp_path) -> None:
+    report = fleet()
+    for host in report["hosts"][:2]:
+        host["engines"][0]["stages"]["policy"]["kept_by_list"] = [{"target": HOSTILE, "reason": f"used on {HOSTILE}"}]
+        host["keep_used_on"] = {"hosts": 3, "unknown": [{"host": HOSTILE, "reason": "refused"}]}
+    browser.look_as()
+    browser.open(write(tmp_path, report).page)
+    assert rows(browser, "Kept by a list") == [{"Kept": HOSTILE, "Reason": f"used on {HOSTILE}", "Hosts": "2"}]
+    open_host(browser, "web-1")
+    assert rows(browser, "Kept by keep.images of web-1") == [{"Kept": HOSTILE, "Reason": f"used on {HOSTILE}"}]
+    text = browser.run("document.querySelector('.host').textContent")
+    assert (
+        f"what 3 hosts of image_cleanup_keep_used_on use. It is not known what is used on {HOSTILE} (refused)." in text
+    )
+    assert browser.messages() == []
 
 
 def test_another_report_beside_this_one(page, tmp_path) -> None:

@@ -8,7 +8,8 @@
 (function () {
   "use strict";
 
-  const report = JSON.parse(document.getElementById("report").textContent);
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const report = read("report");
   const isAudit = report.mode === "audit";
   const main = d3.select("#main");
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
@@ -484,6 +485,25 @@
     });
   }
 
+  function keptByList() {
+    if (!report.kept_by_list.length) {
+      return;
+    }
+    const made = section("Kept by a list", "What keep.images keeps of what the policies select, such as for other hosts.");
+    table(made, {
+      title: "Kept by a list",
+      things: "kept images",
+      thing: "image",
+      first: 15,
+      rows: report.kept_by_list,
+      columns: [
+        name("Kept", (kept) => kept.target, "long"),
+        name("Reason", (kept) => kept.reason, "long"),
+        number("Hosts", (kept) => kept.hosts, whole),
+      ],
+    });
+  }
+
   // ---- the hosts
 
   function hosts() {
@@ -532,6 +552,7 @@
       const engines = await stagesOf(row.index);
       waiting.remove();
       made.append("p").text(row.host.summary);
+      drawElsewhere(made, row.host.keep_used_on);
       row.host.engines.forEach((engine, number) => drawEngine(made, row, engine, engines[number]));
       if (!row.host.engines.length) {
         made.append("p").text("There is no result of an Engine.");
@@ -539,6 +560,15 @@
     } catch (error) {
       waiting.text(`This browser cannot unpack the host's images (${error.message}). They are in report.json.`);
     }
+  }
+
+  function drawElsewhere(made, elsewhere) {
+    if (!elsewhere) {
+      return;
+    }
+    const unknown = elsewhere.unknown.map((one) => `${one.host} (${one.reason})`).join(", ");
+    const known = unknown ? ` It is not known what is used on ${unknown}.` : "";
+    made.append("p").attr("class", "note").text(`The policy keeps here what ${counted(elsewhere.hosts, "host")} of image_cleanup_keep_used_on use.${known}`);
   }
 
   function drawEngine(made, row, engine, stages) {
@@ -574,6 +604,7 @@
     drawContainers(made, title, stages);
     drawRecords(made, title, stages);
     drawConflicts(made, title, stages);
+    drawKept(made, title, stages);
   }
 
   // What the stages list. Of what a later stage lists again, the earlier ones say only what they changed.
@@ -669,7 +700,35 @@
     });
   }
 
+  function drawKept(made, where, stages) {
+    const kept = Object.values(stages || {}).flatMap((result) => result.kept_by_list || []);
+    if (!kept.length) {
+      return;
+    }
+    made.append("h4").text(`Kept by keep.images (${whole(kept.length)})`);
+    table(made.append("div"), {
+      title: `Kept by keep.images of ${where}`,
+      things: "kept images",
+      thing: "image",
+      rows: kept,
+      columns: [name("Kept", (one) => one.target, "long"), name("Reason", (one) => one.reason, "long")],
+    });
+  }
+
   // ---- another report beside this one
+
+  function sinceTheLastRun() {
+    const previous = read("previous");
+    if (previous === null) {
+      return;
+    }
+    const made = section("Since the last run", `Compared with the ${previous.mode} of ${previous.generated}, whose report was in the same directory.`);
+    try {
+      compare(made.append("div"), previous);
+    } catch (error) {
+      made.append("p").attr("class", "note").text(`The earlier report cannot be compared: ${error.message}`);
+    }
+  }
 
   function comparison() {
     const made = section("Compare", "Choose the report.json of another run, such as that of yesterday. It stays in this browser.");
@@ -728,6 +787,7 @@
       title: "Hosts that differ",
       things: "hosts",
       thing: "host",
+      first: 15,
       rows: pairs,
       sort: "Used more",
       descending: true,
@@ -764,8 +824,10 @@
   overview();
   failures();
   chart();
+  sinceTheLastRun();
   hosts();
   rules();
   shared();
+  keptByList();
   comparison();
 })();

@@ -17,14 +17,32 @@ import tempfile
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.metrics import fleet_metrics
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import comma_separated, markdown
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import Parts, web_page
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import (
+    comma_separated,
+    images_comma_separated,
+    markdown,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import SCHEMA, SCHEMA_VERSION
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import (
+    Parts,
+    web_page,
+    without_stages,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FLEET_FILES = ("report.json", "report.md", "report.csv", "report.html")
+_REPORT = "report.json"
+_FLEET_FILES = (_REPORT, "report.md", "report.csv", "images.csv", "report.html")
+
+#: The report of the run before without what its stages listed, for the page to say what changed.
+_PREVIOUS = "report.previous.json"
+
+#: Spaces to the right for each level of a report, and the level of what a stage lists: report, hosts, host, engines, engine,
+#: stages, stage, list.
+_INDENT = 2
+_DEPTH = 8
 
 #: It remembers of earlier runs when each host succeeded and failed last, so it is replaced and never removed.
 _METRICS = "metrics.prom"
@@ -63,7 +81,10 @@ class ReportDirectory:
         return cls(path, option)
 
     def forget_the_fleet(self) -> None:
-        """Remove the report of an earlier run, so that nobody takes it for that of this one."""
+        """Remove the report of an earlier run, so that nobody takes it for that of this one; its figures are kept aside."""
+        previous = _report_in(self.path, _REPORT)
+        if previous is not None:
+            self._write(_PREVIOUS, json.dumps(previous, separators=(",", ":")) + "\n")
         for name in _FLEET_FILES:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.path, name))
@@ -79,7 +100,14 @@ class ReportDirectory:
 
     def write_fleet(self, report: Mapping[str, t.Any]) -> None:
         """``report.json``, and the same for people."""
-        texts = (_json(report), markdown(report), comma_separated(report), web_page(report, read_parts()))
+        previous = _report_in(self.path, _PREVIOUS)
+        texts = (
+            _json(report),
+            markdown(report),
+            comma_separated(report),
+            images_comma_separated(report),
+            web_page(report, read_parts(), previous),
+        )
         for name, text in zip(_FLEET_FILES, texts):
             self._write(name, text)
         self._write(_METRICS, fleet_metrics(report, self._earlier_metrics()))
@@ -95,7 +123,8 @@ class ReportDirectory:
         try:
             descriptor, aside = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
             try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                # Half a character, as Python reads bytes that are no UTF-8, becomes what it is in JSON.
+                with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                     file.write(text)
                 os.chmod(aside, 0o640)
                 os.replace(aside, path)
@@ -105,6 +134,20 @@ class ReportDirectory:
                 raise
         except OSError as exc:
             raise InvalidRequest(f"{self.option}: cannot write {path}: {exc.strerror or exc}") from exc
+
+
+def _report_in(directory: str, name: str) -> dict[str, t.Any] | None:
+    """The report in a file, or nothing where there is none that can be read."""
+    try:
+        found = json.loads(_read(directory, name), parse_constant=_refused)
+        is_one = (found["schema"], found["schema_version"]) == (SCHEMA, SCHEMA_VERSION)
+        return without_stages(found) if is_one else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _refused(constant: str) -> t.NoReturn:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def read_parts() -> Parts:
@@ -121,5 +164,19 @@ def _read(*path: str) -> str:
 
 
 def _json(report: Mapping[str, t.Any]) -> str:
-    """Keys in the order of the schema."""
-    return json.dumps(report, indent=4, ensure_ascii=False) + "\n"
+    """Keys in the order of the schema. What a stage lists has a line for each entry: it is quick to write and to look through."""
+    return f"{_lines(report, 0)}\n"
+
+
+def _lines(value: t.Any, depth: int) -> str:
+    """JSON of many lines down to the entries of a stage's lists, each of which is one."""
+    if depth >= _DEPTH or not value or not isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_lines(inner, depth + 1)}" for key, inner in value.items()]
+    else:
+        parts = [_lines(inner, depth + 1) for inner in value]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    margin = " " * _INDENT * (depth + 1)
+    inside = f",\n{margin}".join(parts)
+    return f"{first}\n{margin}{inside}\n{margin[_INDENT:]}{last}"

@@ -4,10 +4,11 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""The report of a fleet for people: a table for the terminal, Markdown for a ticket, CSV for a spreadsheet. No I/O."""
+"""The report of a fleet for people: a table for the terminal, Markdown for a ticket, CSV for spreadsheets. No I/O."""
 
 from __future__ import annotations
 
+import collections
 import csv
 import io
 import textwrap
@@ -19,7 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._reference impo
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _WIDTH = 100
 _HOST_WIDTH = 24
@@ -74,17 +75,98 @@ def markdown(report: Mapping[str, t.Any]) -> str:
     for host in report["hosts"]:
         cells = [*_row(host["host"], host["status"].replace("_", " "), host), host["summary"]]
         lines.append(f"| {' | '.join(map(_escaped, cells))} |")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in [*lines, *_listed_as_kept(report)])
+
+
+def _listed_as_kept(report: Mapping[str, t.Any]) -> list[str]:
+    """What C(keep.images) keeps, such as for other hosts, and the hosts of which it is not known what they use."""
+    kept = kept_by_list(report)
+    lines = ["", "## Kept by keep.images", "", "| kept | reason | hosts |", "| --- | --- | --- |"] if kept else []
+    lines += [f"| {_escaped(row['target'])} | {_escaped(row['reason'])} | {row['hosts']} |" for row in kept[:_ROWS]]
+    if len(kept) > _ROWS:
+        lines += ["", f"and {len(kept) - _ROWS} more: report.json has all"]
+    unknown = {
+        row["host"]: row["reason"]
+        for host in report["hosts"]
+        for row in host.get("keep_used_on", {}).get("unknown", ())
+    }
+    if unknown:
+        named = ", ".join(f"{_escaped(host)} ({_escaped(reason)})" for host, reason in unknown.items())
+        lines += ["", f"It is not known what is used on {named}."]
+    return lines
+
+
+def kept_by_list(report: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """What C(keep.images) keeps of what a policy selects, why, and on how many hosts; what most hosts keep first."""
+    found = collections.Counter(
+        kept for host in report["hosts"] for kept in {(one["target"], one["reason"]) for one in _kept_on(host)}
+    )
+    rows = [{"target": target, "reason": reason, "hosts": hosts} for (target, reason), hosts in found.items()]
+    return sorted(rows, key=lambda row: (-row["hosts"], row["target"], row["reason"]))
+
+
+def _kept_on(host: Mapping[str, t.Any]) -> Iterator[Mapping[str, t.Any]]:
+    for _engine, _stage_name, stage in _stages(host):
+        yield from stage.get("kept_by_list") or ()
+
+
+def _stages(host: Mapping[str, t.Any]) -> Iterator[tuple[Mapping[str, t.Any], str, Mapping[str, t.Any]]]:
+    """Each stage that ran on a host, with its Engine and its name."""
+    for engine in host["engines"]:
+        for name, stage in engine["stages"].items():
+            if stage:
+                yield engine, name, stage
 
 
 def comma_separated(report: Mapping[str, t.Any]) -> str:
     """A row for each host with its numbers."""
+    rows = [
+        [
+            _inert(host["host"]),
+            host["status"],
+            *(host[key] for key in COUNTS),
+            host["space_exact"],
+            sum(1 for _kept in _kept_on(host)),
+            _inert(host["summary"]),
+        ]
+        for host in report["hosts"]
+    ]
+    return _csv(["host", "status", *COUNTS, "space_exact", "kept_by_list", "summary"], rows)
+
+
+#: What a row for an image has of it, as the report has it.
+_OF_IMAGES = ("action", "reason", "rule", "size", "created", "last_used")
+
+
+def images_comma_separated(report: Mapping[str, t.Any]) -> str:
+    """A row for each image that a stage lists."""
+    rows = [
+        [
+            *(_inert(text) for text in (host["host"], engine["docker_host"] or "")),
+            name,
+            image["id"],
+            _inert(", ".join(image["references"])),
+            *(_inert(_cell(image.get(key))) for key in _OF_IMAGES),
+            _inert(", ".join(f"{user['name']} ({user['state']})" for user in image.get("containers") or ())),
+        ]
+        for host in report["hosts"]
+        for engine, name, stage in _stages(host)
+        for image in stage.get("images") or ()
+    ]
+    return _csv(["host", "docker_host", "stage", "id", "references", *_OF_IMAGES, "containers"], rows)
+
+
+def _cell(value: t.Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _csv(titles: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> str:
     written = io.StringIO()
-    rows = csv.writer(written, lineterminator="\n")
-    rows.writerow(["host", "status", *COUNTS, "space_exact", "summary"])
-    for host in report["hosts"]:
-        numbers = [host[key] for key in COUNTS]
-        rows.writerow([_inert(host["host"]), host["status"], *numbers, host["space_exact"], _inert(host["summary"])])
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows(rows)
     return written.getvalue()
 
 
@@ -126,9 +208,8 @@ def _largest_of(host: Mapping[str, t.Any]) -> list[str]:
 
 
 def _deleted(host: Mapping[str, t.Any]) -> Iterable[Mapping[str, t.Any]]:
-    for engine in host["engines"]:
-        for stage in engine["stages"].values():
-            yield from (image for image in (stage or {}).get("images") or () if image["action"] == "deleted")
+    for _engine, _stage_name, stage in _stages(host):
+        yield from (image for image in stage.get("images") or () if image["action"] == "deleted")
 
 
 def _name(image: Mapping[str, t.Any]) -> str:

@@ -21,6 +21,7 @@ import json
 import typing as t
 import zlib
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import kept_by_list
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 
 if t.TYPE_CHECKING:
@@ -29,9 +30,9 @@ if t.TYPE_CHECKING:
 #: Lists of a stage's result, and what one entry is.
 KINDS = {"containers": "container", "images": "image", "records": "cache record"}
 #: What else of a stage the page shows.
-_TOLD = ("changed", "failed", "message", "summary", "conflicts", "committed", "archived")
+_TOLD = ("changed", "failed", "message", "summary", "conflicts", "committed", "archived", "kept_by_list")
 _IDS = ("id", "image_id")
-#: Images that are listed because many hosts have them.
+#: Images that are listed because many hosts have them, or because a list keeps them.
 _SHARED = 200
 
 
@@ -43,9 +44,13 @@ class Parts:
     script: str
 
 
-def web_page(report: Mapping[str, t.Any], parts: Parts) -> str:
-    """The page. Its policy allows these very lines of script and style, and no request to anywhere."""
-    overview = {**report, "rules": _rules(report), "shared": _shared(report), "hosts": [*map(_host, report["hosts"])]}
+def web_page(report: Mapping[str, t.Any], parts: Parts, previous: Mapping[str, t.Any] | None = None) -> str:
+    """The page, beside a report of an earlier run if there is one.
+
+    Its policy allows these very lines of script and style, and no request to anywhere.
+    """
+    kept = kept_by_list(report)[:_SHARED]
+    overview = {**without_stages(report), "rules": _rules(report), "shared": _shared(report), "kept_by_list": kept}
     details = "\n".join(_packed([_stages(engine) for engine in host["engines"]]) for host in report["hosts"])
     title = f"Docker image {report['mode']}"
     policy = "; ".join(
@@ -79,6 +84,7 @@ def web_page(report: Mapping[str, t.Any], parts: Parts) -> str:
         "<noscript><p>The tables of this page need JavaScript. report.md and report.csv show the hosts without it.</p></noscript>",
         '<main id="main"></main>',
         f'<script type="application/json" id="report">{_data(overview)}</script>',
+        f'<script type="application/json" id="previous">{_data(previous)}</script>',
         f"<script>{parts.script}</script>",
         # Last, so that a page of many megabytes shows its tables before it has been read to its end.
         f'<script type="text/plain" id="details">{details}</script>',
@@ -88,10 +94,16 @@ def web_page(report: Mapping[str, t.Any], parts: Parts) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _host(host: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A host without what its stages did."""
-    engines = [{key: value for key, value in engine.items() if key != "stages"} for engine in host["engines"]]
-    return {**host, "engines": engines}
+def without_stages(report: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A report without what the stages did on each host: most of its bytes."""
+    return {
+        **report,
+        "hosts": [{**host, "engines": [*map(_without_stages, host["engines"])]} for host in report["hosts"]],
+    }
+
+
+def _without_stages(engine: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {key: value for key, value in engine.items() if key != "stages"}
 
 
 def _stages(engine: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -10,6 +10,8 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import (
     comma_separated,
+    images_comma_separated,
+    kept_by_list,
     markdown,
     shortened,
     table,
@@ -214,6 +216,58 @@ def test_the_sheet_holds_no_formula() -> None:
     rows = list(csv.DictReader(comma_separated(report()).splitlines()))
     assert [row["host"] for row in rows] == ["web-1", "'=web-2", "web-3", "web-4"]
     assert rows[0]["images_deleted"] == "2"
+
+
+def kept(*pairs):
+    listed = [{"target": target, "reason": reason} for target, reason in pairs]
+    return host_summary([chain(policy={**IDLE, "kept_by_list": listed})], True)
+
+
+def test_what_a_list_keeps_is_counted_over_the_hosts() -> None:
+    one, other = ("app:1", "used on db-1"), ("=cmd|x", "used on db-2")
+    hosts = {"web-1": kept(one), "web-2": kept(other, one), "web-3": kept()}
+    hosts["web-3"]["keep_used_on"] = {"hosts": 2, "unknown": [{"host": "db_3", "reason": "refused"}]}
+    found = fleet_report(hosts, "", "audit", True)
+    assert kept_by_list(found) == [
+        {"target": "app:1", "reason": "used on db-1", "hosts": 2},
+        {"target": "=cmd|x", "reason": "used on db-2", "hosts": 1},
+    ]
+    page = markdown(found)
+    assert "\n## Kept by keep.images\n" in page
+    assert "| app:1 | used on db-1 | 2 |\n| =cmd\\|x | used on db-2 | 1 |\n" in page
+    assert page.endswith("It is not known what is used on db\\_3 (refused).\n")
+    assert [row["kept_by_list"] for row in csv.DictReader(comma_separated(found).splitlines())] == ["1", "2", "0"]
+
+
+def test_a_long_list_of_what_is_kept_is_cut_for_a_ticket() -> None:
+    found = fleet_report({"web-1": kept(*((f"app:{number}", "pinned") for number in range(52)))}, "", "audit", True)
+    assert "and 2 more: report.json has all" in markdown(found)
+
+
+def test_the_sheet_of_images_has_a_row_for_each() -> None:
+    image = {
+        "id": "sha256:a",
+        "references": ["=a:1", "b:2"],
+        "action": "kept",
+        "reason": "@used",
+        "rule": ["keep", "newest"],
+        "size": 5,
+        "created": None,
+        "last_used": "2026-03-14T09:26:53Z",
+        "containers": [{"name": "web", "state": "running"}, {"name": "db", "state": "exited"}],
+    }
+    hosts = {"-web": host_summary([chain(images={**IDLE, "images": [image]}, policy=POLICY), chain("tcp://two")], True)}
+    rows = list(csv.DictReader(images_comma_separated(fleet_report(hosts, "", "audit", True)).splitlines()))
+    assert [(row["host"], row["stage"], row["id"]) for row in rows] == [
+        ("'-web", "images", "sha256:a"),
+        ("'-web", "policy", "sha256:aaaaaaaaaaaaaaaa"),
+        ("'-web", "policy", "sha256:bbbbbbbbbbbbbbbb"),
+    ]
+    first = rows[0]
+    assert (first["references"], first["reason"], first["rule"]) == ("'=a:1, b:2", "'@used", "keep, newest")
+    assert (first["size"], first["created"], first["last_used"]) == ("5", "", "2026-03-14T09:26:53Z")
+    assert first["containers"] == "web (running), db (exited)"
+    assert (rows[2]["references"], rows[2]["containers"]) == ("", "")
 
 
 def test_a_message_for_the_terminal_is_cut() -> None:

@@ -20,7 +20,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summar
     fleet_report,
     host_summary,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import Parts, web_page
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import (
+    Parts,
+    web_page,
+    without_stages,
+)
 
 HOSTILE = "</script><!--<script>&\u2028\udc80é"
 PARTS = Parts("p { color: red }", "console.log(1)")
@@ -100,10 +104,26 @@ def test_images_of_several_hosts_are_listed_the_most_frequent_first() -> None:
     ]
 
 
+def test_what_a_list_keeps_is_shown_with_how_many_hosts_keep_it() -> None:
+    kept = {"target": "app:1", "reason": "used on db-1"}
+    found = page(one=host(kept_by_list=[kept]), two=host(kept_by_list=[kept]))
+    assert overview(found)["kept_by_list"] == [{**kept, "hosts": 2}]
+    assert details(found)[0] == [{"policy": {"kept_by_list": [kept]}}]
+
+
+def test_the_report_before_cannot_leave_its_element() -> None:
+    report = fleet_report({HOSTILE: host(image(1))}, "2026-11-28T12:00:00Z", "audit", True)
+    text = web_page(report, PARTS, without_stages(report))
+    assert text.count("</script") == 4
+    previous = json.loads(re.search(r'id="previous">(.*?)</script>', text)[1])
+    assert previous["hosts"][0]["host"] == HOSTILE
+    assert "stages" not in previous["hosts"][0]["engines"][0]
+
+
 def test_hostile_names_cannot_leave_their_element() -> None:
     text = page(**{HOSTILE: host(image(1, references=[HOSTILE], rule=HOSTILE, reason=HOSTILE))})
     assert text.isascii()
-    assert text.count("<script") == text.count("</script") == 3
+    assert text.count("<script") == text.count("</script") == 4
     assert "<!--" not in text
     found = overview(text)
     assert found["hosts"][0]["host"] == found["rules"][0]["rule"] == HOSTILE
