@@ -346,7 +346,9 @@ def _mention(path: str, place: str, text: str, resolved: Resolved) -> tuple[Ment
         try:
             named = NamedImage.parse(name, optional=True)
         except ValueError as exc:
-            return None, f"{path!r}: {place} names no image that can exist: {exc}"
+            # A variable can hold a password by mistake, so its value is not shown.
+            why = f"with its variables, {text!r} is not a valid image reference" if name != text else str(exc)
+            return None, f"{path!r}: {place} names no image that can exist: {why}"
         return Mention(path, f"{place} names it", named), None
     likeness = Likeness.of(name)
     if resolved.unknown:

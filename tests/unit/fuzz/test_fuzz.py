@@ -121,7 +121,10 @@ def parsed(module: str, options: dict[str, t.Any]) -> t.Any:
     except (TypeError, ValueError, OverflowError):
         # Its own check ends so for some values, such as a number where a dictionary with options is expected.
         return None
-    return None if validated.error_messages else parse(validated.validated_parameters)
+    if validated.error_messages:
+        return None
+    stage = parse(validated.validated_parameters)
+    return stage.ready() if module in ("image_prune_policy", "cleanup_chain") else stage
 
 
 def predicted(module: str, stage: t.Any, asked: t.Any) -> t.Any:

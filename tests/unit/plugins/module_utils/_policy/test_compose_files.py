@@ -272,6 +272,16 @@ UNRESOLVED = [
         ],
     ),
     (
+        "a value that cannot be",
+        {"shop/compose.yaml": "services: {web: {image: 'app:$TAG'}}", "shop/.env": "TAG='secret word'"},
+        set(),
+        set(),
+        [
+            FILE + "services.web names no image that can exist:"
+            " with its variables, 'app:$TAG' is not a valid image reference"
+        ],
+    ),
+    (
         "a file that is included",
         {
             "shop/compose.yaml": "include: ['$DIR/compose.yaml', other.yaml]",
