@@ -24,6 +24,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.elsewh
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files import ReportDirectory, utc_now
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.metrics import host_metrics
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page import shortened
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.shared_target import BUILD_CACHE, POLICY
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
     CHANGED,
     FAILED,
@@ -198,6 +199,8 @@ class ActionModule(ActionBase):
             entries = elsewhere.union.kept_for(elsewhere.hosts, variables["inventory_hostname"], number)
             stages["policy"] = with_kept(stages["policy"], entries)
         arguments = {**engine, **stages, "totals": settings.totals, "on_error": settings.on_error}
+        if settings.target and any(stages.get(name) for name in (POLICY, BUILD_CACHE)):
+            arguments["target"] = settings.target
         if saves:
             arguments["snapshot"] = True
         seconds = self._seconds_between_lines(settings, variables)

@@ -77,9 +77,10 @@ class DiskUse(t.NamedTuple):
             return disk.used - self.below / 100 * (disk.used + disk.free)
         return 0.0
 
-    def missed(self, before: FileSystem, after: FileSystem) -> list[str]:
-        """What is not met, in words."""
-        acts = max(before.percent, before.inodes_percent) > self.above
+    def missed(self, before: FileSystem, after: FileSystem, acts: bool | None = None) -> list[str]:
+        """What is not met, in words. Whether removing began, ``acts``, is told where ``before`` is not how it began."""
+        if acts is None:
+            acts = max(before.percent, before.inodes_percent) > self.above
         name, most = ("disk_used_below", self.below) if acts else ("disk_used_above", self.above)
         return [
             f"{name} is {most:g} %, but {used:g} % of the {noun} of {after.path} are used"

@@ -47,6 +47,45 @@ options:
       - Which records of the build cache to remove, as options of M(imagewarden.docker.build_cache_prune).
     type: dict
     default: {}
+  target:
+    description:
+      - A limit of the disk that O(policy) and O(build_cache) share. Nothing is removed while it is met, and no more than it needs
+        otherwise. What is cheapest to lose is removed first, whether it is an image or build cache.
+      - Both stages are planned on one measurement, which is taken before the policy. The build cache has to free what the images are
+        expected to leave. What they no longer share with it counts as freed when it is removed from the build cache too.
+      - A stage that shares the target cannot have another one, except for C(target.images_per_run) of the policy. If only one of them
+        is given, the target is for that one.
+      - An empty dictionary is no target.
+    type: dict
+    suboptions:
+      disk_used_above:
+        description:
+          - Act only when more than this percentage of the file system of the Engine's data is used.
+          - If it is not set, O(target.disk_used_below) is used.
+        type: float
+      disk_used_below:
+        description:
+          - Stop when no more than this percentage is used.
+          - If it is not set, O(target.disk_used_above) is used.
+        type: float
+      disk_path:
+        description:
+          - A directory on the file system that is measured. By default, it is found as in
+            O(imagewarden.docker.image_prune_policy#module:target.disk_path).
+        type: path
+      order:
+        description:
+          - What to remove first, of what the two stages select. Children are removed before their parents in any case.
+          - The default is V(least_recently_used).
+          - An image was used when O(imagewarden.docker.image_prune_policy#module:target.order) says so. One that was never seen in use
+            counts from when it was first seen, so that build cache is removed before it on the first run. A record of the build
+            cache was used when a build used it.
+        type: str
+        choices:
+          least_recently_used: What was not used for longest, whether it is an image or build cache.
+          largest: The largest image or record of the build cache.
+          images_first: The images, least recently used first, and build cache only when no image is left to remove.
+          build_cache_first: The build cache, and images only for what it cannot free, least recently used first.
   totals:
     description:
       - Ask the Engine for its disk usage before and after, as C(docker system df) prints it.
@@ -123,6 +162,20 @@ EXAMPLES = r"""
         unused: true
       keep:
         younger_than: 7d
+
+- name: When the disk is more than 85 percent full, remove what was not used for longest of images and build cache until 75 percent are used
+  imagewarden.docker.cleanup_chain:
+    policy:
+      remove:
+        all_unused: true
+      keep:
+        younger_than: 7d
+    build_cache:
+      remove:
+        unused: true
+    target:
+      disk_used_above: 85
+      disk_used_below: 75
 
 - name: Prune dangling images only, and do not ask for the disk usage
   imagewarden.docker.cleanup_chain:

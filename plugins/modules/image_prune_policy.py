@@ -659,6 +659,12 @@ target:
       description: The number of images that O(target.images_per_run) leaves for the next run.
       type: int
       sample: 0
+    rest:
+      description:
+        - The bytes that are left to the build cache, where O(imagewarden.docker.cleanup_chain#module:target) is shared with it. V(null) when
+          everything that can be removed had to be, and where the target is not shared.
+      type: int
+      sample: 52428800
     total_size:
       description: C(limit), C(before) and C(after) in bytes. V(null) without O(target.total_size).
       type: dict

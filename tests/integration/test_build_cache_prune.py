@@ -11,6 +11,10 @@ import time
 
 import pytest
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache import stage as cache_stage
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup import chain as chains
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy import measure as measuring
 from tests.integration import build_cache
 from tests.integration.module_run import run_module
 from tests.integration.test_examples import of_module, run_tasks
@@ -21,6 +25,7 @@ pytest_plugins = ["tests.lab.fixtures"]
 
 MODULE = "build_cache_prune"
 NOT_COMPARED = ("invocation",)
+ONE = 'RUN ["/bin/busybox", "cp", "/bin/busybox", "/one"]\n'
 
 
 @pytest.fixture(name="client")
@@ -234,12 +239,117 @@ def test_the_chain_predicts_what_is_no_longer_shared_when_all_images_are_removed
 
 def test_the_chain_predicts_what_is_no_longer_shared_when_one_of_two_images_is_removed(fresh_engine, client):
     build_cache.build(client)
-    build_cache.build(client, build_cache.COPY + 'RUN ["/bin/busybox", "cp", "/bin/busybox", "/one"]\n', "built:2")
+    build_cache.build(client, build_cache.COPY + ONE, "built:2")
     stages = {"images": {"names": ["built:1"]}, "build_cache": {"remove": {"unused": True}}}
     predicted, real = (chain(fresh_engine, check, **stages)["stages"]["build_cache"] for check in (True, False))
     assert predicted["deleted"] == real["deleted"]
     assert sorted(row["description"] for row in real["records"] if row["type"] == "regular" and row["parents"])
     assert any(found["Shared"] for found in build_cache.listed(client).values())
+
+
+class Disk:
+    """The file system of an Engine whose data is not on this machine: how full it is, is told here."""
+
+    total = 100_000_000
+
+    def __init__(self, monkeypatch):
+        self.used = 90_000_000
+        for reader in (cache_stage, chains, measuring):
+            monkeypatch.setattr(reader, "read_file_system", lambda *_arguments: self._read())
+
+    def _read(self):
+        return FileSystem("/var/lib/docker", self.total, self.used, self.total - self.used, 100, 10, 90)
+
+    def target_of(self, needed, order="least_recently_used"):
+        """The target that asks for this number of bytes."""
+        return {"disk_used_below": 100 * (self.used - needed) / self.total, "order": order}
+
+
+@pytest.fixture(name="sharing")
+def fixture_sharing(fresh_engine, client, tmp_path, monkeypatch):
+    """Runs a chain whose target is shared, on an image that was not used for longest, then build cache, then another image."""
+    usage = {"usage_file": str(tmp_path / "usage.json")}
+    state.import_image(client, "old:1", size_bytes=2_000_000)
+    seen = {
+        "docker_host": fresh_engine.docker_host,
+        **usage,
+        "target": {"total_size": "1TB", "order": "least_recently_used"},
+    }
+    run_module("image_prune_policy", {**seen, "remove": {"patterns": ["old"]}})
+    time.sleep(1.1)
+    build_cache.build(client, build_cache.COPY + ONE + build_cache.MOUNT, None)
+    time.sleep(1.1)
+    state.import_image(client, "new:1", size_bytes=2_000_000)
+    policy = {"remove": {"patterns": ["old", "new"]}, **usage}
+
+    def run(target, check):
+        return chain(fresh_engine, check, policy=policy, build_cache={"remove": {"unused": True}}, target=target)
+
+    return run
+
+
+def sized(result, stage):
+    return result["stages"][stage]["space_expected"]
+
+
+def test_images_and_build_cache_share_a_target_and_what_was_not_used_for_longest_is_removed(
+    sharing, client, monkeypatch
+):
+    disk = Disk(monkeypatch)
+    everything = sharing(disk.target_of(80_000_000), check=True)
+    assert everything["stages"]["policy"]["untagged"] == ["old:1", "new:1"]
+    old = sized(sharing(disk.target_of(1), check=True), "policy")
+    target = disk.target_of(old + 1)
+    predicted, real = (sharing(target, check) for check in (True, False))
+    for stage, keys in (
+        ("policy", ("untagged", "deleted", "images")),
+        ("build_cache", ("deleted", "records", "summary")),
+    ):
+        for key in keys:
+            assert predicted["stages"][stage][key] == real["stages"][stage][key]
+    assert real["stages"]["policy"]["untagged"] == ["old:1"]
+    assert real["stages"]["policy"]["target"]["rest"] == 1
+    assert 1 <= len(real["stages"]["build_cache"]["deleted"]) < len(everything["stages"]["build_cache"]["deleted"])
+    reasons = [row["reason"] for row in real["stages"]["policy"]["images"] if row["references"] == ["new:1"]]
+    assert "the target that images and build cache share is most likely met without it, because" in reasons[0]
+    assert client.images("new:1")
+    disk.used -= sized(real, "policy") + sized(real, "build_cache")
+    again = sharing(target, check=False)
+    assert (again["changed"], again["failed"]) == (False, False)
+
+
+ORDERS = [
+    # situation, order, images that are removed, whether build cache is
+    ("images first", "images_first", ["old:1", "new:1"], False),
+    ("build cache first", "build_cache_first", [], True),
+]
+
+
+def test_another_order_of_a_shared_target(sharing, monkeypatch):
+    disk = Disk(monkeypatch)
+    old = sized(sharing(disk.target_of(1), check=True), "policy")
+    for _situation, order, images, by_cache in ORDERS:
+        stages = sharing(disk.target_of(old + 1 if images else 1, order), check=True)["stages"]
+        assert (stages["policy"]["untagged"], bool(stages["build_cache"]["deleted"])) == (images, by_cache)
+
+
+def test_what_an_image_shared_is_removed_from_the_build_cache_for_the_target_of_both(
+    fresh_engine, client, monkeypatch, tmp_path
+):
+    build_cache.build(client, ONE)
+    disk = Disk(monkeypatch)
+    policy = {"remove": {"patterns": ["built"]}, "usage_file": str(tmp_path / "usage.json")}
+    stages = {
+        "policy": policy,
+        "build_cache": {"remove": {"unused": True}},
+        "target": disk.target_of(1_000_000, "images_first"),
+    }
+    shared = {key for key, found in build_cache.listed(client).items() if found["Shared"]}
+    predicted, real = (chain(fresh_engine, check, **stages)["stages"] for check in (True, False))
+    assert predicted["policy"]["deleted"] == real["policy"]["deleted"] != []
+    assert predicted["build_cache"]["deleted"] == real["build_cache"]["deleted"]
+    assert set(real["build_cache"]["deleted"]) & shared
+    assert predicted["build_cache"]["target"]["needed"] == real["build_cache"]["target"]["needed"] > 0
 
 
 def test_a_mistake_in_the_stage_comes_before_the_first_request(fresh_engine):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import math
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import Builds
@@ -22,6 +23,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
     Keep,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +36,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
+    from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rest
 
 DELETED, KEPT, SKIPPED = "deleted", "kept", "skipped"
 
@@ -90,10 +93,14 @@ class Cache(t.NamedTuple):
 
 
 class Goal(t.NamedTuple):
-    """The bytes that a target asks for; infinite when every candidate has to go. ``unknown`` is what could not be measured."""
+    """The bytes that a target asks for; infinite when every candidate has to go. ``unknown`` is what could not be measured.
+
+    ``rest`` is what images left of it, where they share the target.
+    """
 
     needed: float
     unknown: str | None = None
+    rest: Rest | None = None
 
 
 class Breach(t.NamedTuple):
@@ -121,17 +128,12 @@ class Plan:
     recent: frozenset[str] = frozenset()
 
 
-def plan_prune(cache: Cache, request: Request, now: float) -> Plan:
-    """The plan of a task."""
-    verdicts = _kept(cache, request, now)
-    selected = _selected(cache.records, request, verdicts)
-    if request.target is not None:
-        shared = {key: _FREES_NOTHING for key, removal in selected.items() if removal.record.shared}
-        verdicts.update(shared)
-        selected = {key: removal for key, removal in selected.items() if key not in shared}
-    selected, held = _without_held(cache.records, selected, verdicts)
-    verdicts.update(held)
+def plan_prune(cache: Cache, request: Request, now: float, rest: Rest | None = None) -> Plan:
+    """The plan of a task. ``rest`` is what images left of a target that they share with the build cache."""
+    selected, verdicts = _candidates(cache, request, now)
     goal = None if request.target is None else goal_of(request.target, cache)
+    if goal is not None and goal.unknown is None and rest is not None:
+        goal = Goal(rest.left(_no_longer_shared(cache, rest)), rest=rest)
     removals = tuple(_taken(selected, request.target, goal))
     going = {removal.record.id for removal in removals}
     verdicts.update({key: _left_by_target(goal) for key in selected if key not in going})
@@ -143,6 +145,36 @@ def plan_prune(cache: Cache, request: Request, now: float) -> Plan:
         return Plan(cache, request, removals, verdicts, goal, recent=recent)
     refused = {key: _refused(verdict, breach) for key, verdict in verdicts.items()}
     return Plan(cache, request, (), refused, goal, breach)
+
+
+def rivals_of(cache: Cache, request: Request, now: float, order: str) -> Rivals:
+    """What a plan can remove instead of images, for a target that they share."""
+    selected, _verdicts = _candidates(cache, request, now)
+    removals = _taken(selected, request.target, None)
+    return Rivals.of(((_rank(removal.record, order), own_size(removal.record)) for removal in removals), order)
+
+
+def _rank(record: CacheRecord, order: str) -> float:
+    """As the rank of an image: when it was last used, or how large it is. What is unknown comes last."""
+    used = last_used(record)
+    return -own_size(record) if order == LARGEST else math.inf if used is None else used
+
+
+def _no_longer_shared(cache: Cache, rest: Rest) -> int:
+    """The bytes that the images were expected to free, and that the build cache still has."""
+    return sum(own_size(record) for record in cache.records if record.id in rest.shared)
+
+
+def _candidates(cache: Cache, request: Request, now: float) -> tuple[dict[str, Removal], dict[str, Verdict]]:
+    """What can be removed, and why the rest of what is selected, or kept by a rule, stays."""
+    verdicts = _kept(cache, request, now)
+    selected = _selected(cache.records, request, verdicts)
+    if request.target is not None:
+        shared = {key: _FREES_NOTHING for key, removal in selected.items() if removal.record.shared}
+        verdicts.update(shared)
+        selected = {key: removal for key, removal in selected.items() if key not in shared}
+    selected, held = _without_held(cache.records, selected, verdicts)
+    return selected, {**verdicts, **held}
 
 
 def _selected(records: Sequence[CacheRecord], request: Request, kept: Mapping[str, Verdict]) -> dict[str, Removal]:
@@ -327,7 +359,8 @@ def _deleted(removal: Removal, request: Request) -> Verdict:
 def _left_by_target(goal: Goal | None) -> Verdict:
     if goal is not None and goal.unknown is not None:
         return Verdict(KEPT, TARGET, f"the target cannot be measured, because {goal.unknown} is unknown")
-    return Verdict(KEPT, TARGET, "the target is met without it")
+    target = "the target" if goal is None or goal.rest is None else "the target that images and build cache share"
+    return Verdict(KEPT, TARGET, f"{target} is met without it")
 
 
 def _refused(verdict: Verdict, breach: Breach) -> Verdict:

@@ -131,7 +131,8 @@ def _age_limit(keep: Keep, now: float) -> dict[str, t.Any] | None:
 def _target(outcome: Outcome, target: Target) -> dict[str, t.Any]:
     before, after, goal = outcome.plan.cache, outcome.left, outcome.plan.goal
     needed = 0.0 if goal is None else goal.needed
-    missed = _missed(target, before, after)
+    acts = None if goal is None or goal.rest is None else goal.rest.acts
+    missed = _missed(target, before, after, acts)
     result: dict[str, t.Any] = {
         "met": not missed,
         "text": f"the target is not met: {' and '.join(missed)}" if missed else "the target is met",
@@ -156,8 +157,8 @@ def _target(outcome: Outcome, target: Target) -> dict[str, t.Any]:
     return result
 
 
-def _missed(target: Target, before: Cache, after: Cache | None) -> list[str]:
-    """The limits that are not met, or that cannot be measured."""
+def _missed(target: Target, before: Cache, after: Cache | None, acts: bool | None) -> list[str]:
+    """The limits that are not met, or that cannot be measured. ``acts`` is whether a shared target asked for anything."""
     if after is None:
         return ["the Engine did not report what is left"]
     missed = []
@@ -168,7 +169,7 @@ def _missed(target: Target, before: Cache, after: Cache | None) -> list[str]:
         where = f"{target.disk_path} cannot be read" if target.disk_path else "the Engine's data is not on this machine"
         missed.append(f"the file system cannot be measured, because {where} (target.disk_path names its directory)")
     elif target.disk is not None and before.file_system is not None and after.file_system is not None:
-        missed += target.disk.missed(before.file_system, after.file_system)
+        missed += target.disk.missed(before.file_system, after.file_system, acts)
     return missed
 
 

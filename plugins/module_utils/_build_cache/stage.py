@@ -13,7 +13,12 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.builds import Builds, read_records
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.execute import carry_out
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import Cache, plan_prune
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import (
+    Cache,
+    own_size,
+    plan_prune,
+    rivals_of,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.shares import Layers, still_shared
@@ -30,15 +35,20 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image, Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
+    from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rest, Rivals
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A pruning of the build cache that was asked for. ``docker_host`` says whether its file system can be measured from here."""
+    """A pruning of the build cache that was asked for. ``docker_host`` says whether its file system can be measured from here.
+
+    ``rest`` is what images left of a target that they share with the build cache.
+    """
 
     request: Request
     docker_host: str
     details: str
+    rest: Rest | None = None
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
@@ -58,12 +68,10 @@ class Stage:
         ``earlier`` are results that a prediction builds on: bytes that are freed before this, and images that no longer
         share layers.
         """
-        freed = sum(result.get("space_expected", result.get("space_reclaimed")) or 0 for result in earlier)
-        records, are_running = read_records(engine.build_cache, now)
-        builds = Builds.of(engine.facts, are_running)
-        records, unclear = _as_left(engine, snapshot, records, earlier)
-        cache = Cache(records, without_doubt(self._file_system(engine)), builds).after(freed)
-        outcome = carry_out(plan_prune(cache, self.request, now), engine, check_mode, progress=engine.progress)
+        cache, unclear = self._cache(engine, snapshot, now, earlier)
+        outcome = carry_out(
+            plan_prune(cache, self.request, now, self.rest), engine, check_mode, progress=engine.progress
+        )
         if outcome.left is not None and not check_mode:
             outcome = outcome._replace(left=outcome.left._replace(file_system=self._file_system(engine)))
         result = report(outcome, engine.facts, now, self.details)
@@ -74,6 +82,26 @@ class Stage:
                 " those of the images that are removed before"
             )
         return Report(result, texts)
+
+    def rivals(
+        self, engine: Engine, snapshot: Snapshot, now: float, earlier: Sequence[Mapping[str, t.Any]], order: str
+    ) -> tuple[Rivals, frozenset[str]]:
+        """What could be removed instead of images, for a target that they share, and the records that images share."""
+        cache, _unclear = self._cache(engine, snapshot, now, earlier)
+        shared = frozenset(record.id for record in cache.records if record.shared)
+        return rivals_of(cache, self.request, now, order), shared
+
+    def _cache(
+        self, engine: Engine, snapshot: Snapshot | None, now: float, earlier: Sequence[Mapping[str, t.Any]]
+    ) -> tuple[Cache, int]:
+        """The cache as the earlier stages leave it, and of how many records it is not clear whether an image would share them."""
+        listed, are_running = read_records(engine.build_cache, now)
+        records, unclear = _as_left(engine, snapshot, listed, earlier)
+        freed = sum(result.get("space_expected", result.get("space_reclaimed")) or 0 for result in earlier)
+        # What an image no longer shares is not free before its record is removed.
+        held = sum(map(own_size, records)) - sum(map(own_size, listed))
+        cache = Cache(records, without_doubt(self._file_system(engine)), Builds.of(engine.facts, are_running))
+        return cache.after(max(freed - held, 0)), unclear
 
     def _file_system(self, engine: Engine) -> FileSystem | None:
         target = self.request.target

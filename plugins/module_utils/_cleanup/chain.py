@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts import (
@@ -18,6 +19,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.counts
     with_skipped,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES, check
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.shared_target import (
+    BUILD_CACHE,
+    POLICY,
+    SharedTarget,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import CLOCK
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
@@ -27,8 +33,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import diff_headers, engine_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place, save
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS as POLICY
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS as POLICY_OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rest
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments, notices, usage_report
 
@@ -42,7 +49,7 @@ if t.TYPE_CHECKING:
 
 
 #: The stage before which a snapshot is saved, and the later one.
-_FROM_THE_POLICY_ON = ("policy", "build_cache")
+_FROM_THE_POLICY_ON = (POLICY, BUILD_CACHE)
 
 #: How often the total of images is read until it no longer changes, and the seconds between.
 _LOOKS = 20
@@ -66,7 +73,10 @@ def nothing_done() -> dict[str, t.Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """The stages that were asked for, by name in their order, and what is measured before and after."""
+    """The stages that were asked for, by name in their order, and what is measured before and after.
+
+    ``order`` is that of images and build cache for a target that they share; ``None`` where they share none.
+    """
 
     stages: tuple[tuple[str, t.Any], ...]
     docker_host: str
@@ -74,12 +84,18 @@ class Chain:
     layers: bool
     stops_on_error: bool
     saves: bool = False
+    order: str | None = None
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Chain:
         """Read the options of all stages before any request. Raises :class:`InvalidRequest`, which names all mistakes."""
-        checked = {name: check(name, params[name], params) for name in STAGES}
-        errors = [error for found in checked.values() for error in found.errors]
+        target = SharedTarget.parse(params["target"])
+        given: dict[str, t.Any] = {name: params[name] for name in STAGES}
+        errors: list[str] = []
+        if target is not None:
+            given, errors = target.handed_to(given, {name: name for name in ("target", *STAGES)})
+        checked = {name: check(name, given[name], params) for name in STAGES}
+        errors += [error for found in checked.values() for error in found.errors]
         if errors:
             raise InvalidRequest("; ".join(errors))
         stages = tuple((name, found.stage) for name, found in checked.items() if found.stage is not None)
@@ -90,6 +106,7 @@ class Chain:
             any(getattr(stage, "layers", False) for _name, stage in stages),
             params["on_error"] == "stop",
             params["snapshot"],
+            None if target is None or not all(given[name] for name in (POLICY, BUILD_CACHE)) else target.order,
         )
 
     def ready(self) -> Chain:
@@ -103,8 +120,8 @@ class Chain:
     @property
     def place(self) -> Place:
         """Where a policy finds what the Engine does not show: as the chain's own policy says."""
-        policy = dict(self.stages).get("policy")
-        return Place(self.docker_host, POLICY["usage_file"]["default"]) if policy is None else policy.place
+        policy = dict(self.stages).get(POLICY)
+        return Place(self.docker_host, POLICY_OPTIONS["usage_file"]["default"]) if policy is None else policy.place
 
     def run(self, engine: Engine, now: float, check_mode: bool) -> Report:
         """Plan and carry out each stage on what the earlier ones leave, or would leave in check mode."""
@@ -186,6 +203,9 @@ class _Run:
         self._snapshot: Snapshot | None = snapshot
         self._now = now
         self._check_mode = check_mode
+        #: The records that images share before the policy, and what these leave of a target to the build cache.
+        self._shared: frozenset[str] = frozenset()
+        self._rest: Rest | None = None
         #: What a policy finds here, and why that could not be saved.
         self.saved: SavedSnapshot | None = None
         self.trouble: str | None = None
@@ -196,7 +216,7 @@ class _Run:
         for name, stage in self._chain.stages:
             if name in _FROM_THE_POLICY_ON:
                 self._save(earlier)
-            report, is_lost = self._report(stage, earlier)
+            report, is_lost = self._report(name, stage, earlier)
             yield name, report
             failed = bool(report.result.get("failed"))
             if is_lost or (failed and self._chain.stops_on_error):
@@ -216,15 +236,35 @@ class _Run:
         except ImageWardenError as exc:
             self.trouble = str(exc)
 
-    def _report(self, stage: t.Any, earlier: list[dict[str, t.Any]]) -> tuple[Report, bool]:
+    def _report(self, name: str, stage: t.Any, earlier: list[dict[str, t.Any]]) -> tuple[Report, bool]:
         """What a stage returns, and whether the Engine was lost with it."""
         try:
             if self._snapshot is None:
                 self._snapshot = self._engine.read(layers=self._chain.layers)
-            return stage.run(self._engine, self._snapshot, self._now, self._check_mode, earlier), False
+            stage = self._with_target(name, stage, self._snapshot, earlier)
+            report = stage.run(self._engine, self._snapshot, self._now, self._check_mode, earlier)
+            self._rest = self._rest_of(report.result) if name == POLICY and self._chain.order else self._rest
+            return report, False
         except ImageWardenError as exc:
             failure = {"changed": False, "failed": True, "msg": str(exc)}
             return Report(failure, []), isinstance(exc, EngineUnavailable)
+
+    def _with_target(self, name: str, stage: t.Any, snapshot: Snapshot, earlier: list[dict[str, t.Any]]) -> t.Any:
+        """The stage with what it has to know of the other, where they share a target."""
+        if self._chain.order is None or name not in (POLICY, BUILD_CACHE):
+            return stage
+        if name == BUILD_CACHE:
+            return dataclasses.replace(stage, rest=self._rest)
+        build_cache = dict(self._chain.stages)[BUILD_CACHE]
+        rivals, self._shared = build_cache.rivals(self._engine, snapshot, self._now, earlier, self._chain.order)
+        return dataclasses.replace(stage, rivals=rivals)
+
+    def _rest_of(self, result: Mapping[str, t.Any]) -> Rest | None:
+        """What a policy left of the shared target; unknown where it failed before it had a plan."""
+        if not result.get("target"):
+            return None
+        needed = result["target"]["needed"]
+        return Rest(math.inf if needed is None else needed, result["space_expected"], self._shared)
 
 
 def _differs(result: Mapping[str, t.Any]) -> bool:

@@ -23,6 +23,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.options 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.stage import Stage as ImageStage
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS as POLICY
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.stage import Stage as PolicyStage
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import ORDERS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,8 +39,17 @@ STAGES: dict[str, tuple[dict[str, t.Any], Callable[[Mapping[str, t.Any]], t.Any]
     "build_cache": (BUILD_CACHE, BuildCacheStage.parse),
 }
 
+#: The options of a target that images and build cache share.
+TARGET: dict[str, t.Any] = {
+    "disk_used_above": {"type": "float"},
+    "disk_used_below": {"type": "float"},
+    "disk_path": {"type": "path"},
+    "order": {"type": "str", "choices": list(ORDERS)},
+}
+
 OPTIONS: dict[str, t.Any] = {
     **{name: {"type": "dict", "default": {}} for name in STAGES},
+    "target": {"type": "dict", "options": TARGET},
     "totals": {"type": "bool", "default": True},
     "details": RESULT["details"],
     "layers": RESULT["layers"],
@@ -68,7 +78,7 @@ def check(name: str, options: t.Any, common: Mapping[str, t.Any], shown_as: str 
         return Checked()
     spec, parse = STAGES[name]
     spec = {key: value for key, value in spec.items() if key not in _NOT_IN_A_CHAIN}
-    errors = tuple(f"{shown_as}: {error}" for error in _misshapen(spec, options))
+    errors = tuple(f"{shown_as}: {error}" for error in misshapen(spec, options))
     if errors:
         return Checked(errors=errors)
     given = {**{key: common[key] for key in ("details", "layers") if key in common and key in spec}, **options}
@@ -85,7 +95,7 @@ def check(name: str, options: t.Any, common: Mapping[str, t.Any], shown_as: str 
         return Checked(errors=(f"{shown_as}: {exc}",))
 
 
-def _misshapen(spec: Mapping[str, t.Any], options: Mapping[t.Any, t.Any], inside: str = "") -> Iterator[str]:
+def misshapen(spec: Mapping[str, t.Any], options: Mapping[t.Any, t.Any], inside: str = "") -> Iterator[str]:
     """Options that are unknown, and values that are not the dictionary that they have to be."""
     known = {name: option for own, option in spec.items() for name in [own, *option.get("aliases", ())]}
     for key, value in options.items():
@@ -96,7 +106,7 @@ def _misshapen(spec: Mapping[str, t.Any], options: Mapping[t.Any, t.Any], inside
             if not isinstance(value, dict):
                 yield f"{path}: {value!r} is not a dictionary"
             else:
-                yield from _misshapen(known[key]["options"], value, f"{path}.") if "options" in known[key] else ()
+                yield from misshapen(known[key]["options"], value, f"{path}.") if "options" in known[key] else ()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

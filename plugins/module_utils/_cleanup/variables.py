@@ -16,6 +16,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES, check, did_you_mean
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.shared_target import (
+    SharedTarget,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -25,6 +29,7 @@ KEEP_USED_ON = f"{_PREFIX}keep_used_on"
 #: Private variables of the role and the playbooks.
 _PRIVATE = "image_cleanup__"
 
+_TARGET = f"{_PREFIX}target"
 STAGE_VARIABLES = {stage: f"{_PREFIX}{stage}" for stage in STAGES}
 #: Variables of the playbooks, and the fact that the role leaves.
 _OTHERS = (
@@ -51,7 +56,7 @@ _CORE_TAGS = frozenset(["all", "always", "never", "tagged", "untagged"])
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the role's variables ask for. ``engines`` are the options of each connection."""
+    """What the role's variables ask for. ``engines`` are the options of each connection; ``target`` is what stages share."""
 
     engines: tuple[dict[str, t.Any], ...]
     stages: dict[str, dict[str, t.Any]]
@@ -60,10 +65,14 @@ class Settings:
     keep_used_on: str
     if_unknown: str
     progress: float
+    target: dict[str, t.Any]
 
     VARIABLES: t.ClassVar[tuple[str, ...]] = (
         *STAGE_VARIABLES.values(),
-        *(f"{_PREFIX}{name}" for name in ("docker", "totals", "on_error", "keep_used_on", "if_unknown", "progress")),
+        *(
+            f"{_PREFIX}{name}"
+            for name in ("docker", "target", "totals", "on_error", "keep_used_on", "if_unknown", "progress")
+        ),
     )
 
 
@@ -94,11 +103,13 @@ def unknown_tags(option: str, tags: Iterable[str]) -> list[str]:
 def read_settings(values: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) -> tuple[Settings | None, list[str]]:
     """What the variables ask for, or what is wrong with them. ``defaults`` are connection options of C(module_defaults)."""
     engines, errors = read_engines(values["image_cleanup_docker"], defaults)
-    stages = {}
+    stages = {
+        stage: {} if values[variable] is None else values[variable] for stage, variable in STAGE_VARIABLES.items()
+    }
+    target, handed, wrong = _with_target(values[_TARGET], stages)
+    errors += wrong
     for stage, variable in STAGE_VARIABLES.items():
-        options = values[variable] if values[variable] is not None else {}
-        errors += check(stage, options, {"docker_host": ""}, variable).errors
-        stages[stage] = options
+        errors += check(stage, handed[stage], {"docker_host": ""}, variable).errors
     totals, wrong = _boolean("image_cleanup_totals", values["image_cleanup_totals"])
     errors += wrong
     on_error = values["image_cleanup_on_error"]
@@ -114,7 +125,19 @@ def read_settings(values: Mapping[str, t.Any], defaults: Mapping[str, t.Any]) ->
         errors.append(f"image_cleanup_progress: {progress!r} is not a number of seconds of 0 or more; 0 prints none")
     if errors:
         return None, errors
-    return Settings(engines, stages, totals, on_error, pattern, if_unknown, float(progress)), []
+    return Settings(engines, stages, totals, on_error, pattern, if_unknown, float(progress), target), []
+
+
+def _with_target(value: t.Any, stages: Mapping[str, t.Any]) -> tuple[dict[str, t.Any], Mapping[str, t.Any], list[str]]:
+    """The target that stages share, their options with it, and what is wrong with either."""
+    try:
+        target = SharedTarget.parse(value, _TARGET)
+    except InvalidRequest as exc:
+        return {}, stages, [str(exc)]
+    if target is None:
+        return {}, stages, []
+    handed, errors = target.handed_to(stages, {"target": _TARGET, **STAGE_VARIABLES})
+    return value, handed, errors
 
 
 def host_pattern(value: t.Any) -> tuple[str, list[str]]:

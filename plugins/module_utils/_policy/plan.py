@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import gc
 import heapq
+import math
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
@@ -78,6 +79,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.protect import Use
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy, Target
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+    from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
     from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release
 
 _LARGEST_SHOWN = 10
@@ -107,6 +109,7 @@ class Decision:
     and ``expected`` are the bytes that it frees at least and most likely. ``left`` is the number of images that the next
     run is to remove. ``listed`` is what C(remove) selects and C(keep.images) keeps.
     ``idle`` are sentences on rules that match nothing. ``breach`` is the guard's veto, with the ``largest`` images of what it refused.
+    ``is_shared`` is whether the build cache has the rest of the target to free.
     """
 
     plan: Plan
@@ -119,6 +122,7 @@ class Decision:
     idle: tuple[str, ...] = ()
     breach: Breach | None = None
     largest: tuple[Image, ...] = ()
+    is_shared: bool = False
 
 
 class Wanted(t.NamedTuple):
@@ -161,10 +165,10 @@ class Choice(t.NamedTuple):
     ranking: Ranking
 
 
-def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Decision:
-    """The plan of a task of C(image_prune_policy)."""
+def plan_policy(snapshot: Snapshot, policy: Policy, evidence: Evidence, rivals: Rivals | None = None) -> Decision:
+    """The plan of a task of C(image_prune_policy). ``rivals`` are what shares its target with the images."""
     with _collector_paused():
-        return _plan(snapshot, policy, evidence)
+        return _plan(snapshot, policy, evidence, rivals)
 
 
 @contextlib.contextmanager
@@ -182,11 +186,11 @@ def _collector_paused() -> Iterator[None]:
         restore()
 
 
-def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence) -> Decision:
+def _plan(snapshot: Snapshot, policy: Policy, evidence: Evidence, rivals: Rivals | None = None) -> Decision:
     goal = None
     if policy.target is not None and policy.target.limits_bytes:
         goal = goal_of(policy.target, evidence, snapshot)
-    run = Run(snapshot, policy, goal)
+    run = Run(snapshot, policy, goal, rivals)
     present = snapshot
     listed_here: dict[str, Kept] = {}
     while True:
@@ -356,6 +360,13 @@ def order_key(image: Image, target: Target | None, evidence: Evidence) -> tuple[
     return (created is None, created or 0.0, image.id)
 
 
+def rank_of(image: Image, target: Target | None, evidence: Evidence) -> float:
+    """What is lower is removed first, of build cache with the same target too: when it was last used, or how large it is."""
+    if target is not None and target.order == LARGEST:
+        return -image.size
+    return evidence.used_at(image) or 0.0
+
+
 def goal_of(target: Target, evidence: Evidence, snapshot: Snapshot) -> Goal:
     """How many bytes must go to meet the limits of a target."""
     needed = 0.0
@@ -423,12 +434,16 @@ class Tally:
 class Run:
     """Carries removals out on a model of the store, image by image, until the target is met. Mutable."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, goal: Goal | None) -> None:
+    def __init__(self, snapshot: Snapshot, policy: Policy, goal: Goal | None, rivals: Rivals | None = None) -> None:
         self.steps: list[Step] = []
         self.is_unsettled = False
         self._snapshot = snapshot
         self._policy = policy
         self._goal = goal
+        self._rivals = rivals
+        self._rank = -math.inf
+        #: The bytes of build cache that are removed before the image that is next.
+        self._instead = 0
         self._most = None if policy.target is None else policy.target.images_per_run
         self._images = {image.id: image for image in snapshot.images}
         self._protection = Protection()
@@ -446,6 +461,7 @@ class Run:
         is_blocked = False
         for wanted in (choice.wanted[image.id] for image in ordered if image.id in choice.wanted):
             kept = list(wanted.kept)
+            self._let_pass(wanted.image, evidence)
             needless = self._needless(wanted)
             for candidate, rule in wanted.candidates:
                 outcome = needless or self._step(candidate, wanted)
@@ -461,6 +477,12 @@ class Run:
                 missed = choice.ranking.missed.get(wanted.image.id, ())
                 self._whys[wanted.image.id] = why_it_goes(wanted.image, self._policy, evidence, missed)
         self.is_unsettled = is_blocked or self._may_select_more(self.steps[done:])
+
+    def _let_pass(self, image: Image, evidence: Evidence) -> None:
+        """What shares the target and comes before this image, or came before an earlier one."""
+        if self._rivals is not None:
+            self._rank = max(self._rank, rank_of(image, self._policy.target, evidence))
+            self._instead = self._rivals.before(self._rank)
 
     @property
     def result(self) -> dict[str, list[str]]:
@@ -480,7 +502,9 @@ class Run:
             spares_names_in_use=True,
         )
         tally = self._tally
-        return Decision(plan, self._whys, self._goal, tally.bytes, tally.expected, len(self._left - self._touched))
+        left = len(self._left - self._touched)
+        is_shared = self._rivals is not None
+        return Decision(plan, self._whys, self._goal, tally.bytes, tally.expected, left, is_shared=is_shared)
 
     def _rule_of(self, reference: Reference) -> Rule | None:
         reason = self._protection.references.get(reference)
@@ -511,7 +535,7 @@ class Run:
                 return Reason(TARGET, "as long as its child images keep its layers, removing it frees nothing")
             # What is not certain to be set free counts too: the next run measures, and goes on if it was less. What a
             # container or BuildKit holds beyond the images would otherwise let every candidate go.
-            if self._tally.expected >= self._goal.needed:
+            if self._tally.expected + self._instead >= self._goal.needed:
                 return self._met()
         if self._most is not None and len(self._touched) >= self._most and image_id not in self._touched:
             if wanted.candidates:
@@ -523,8 +547,13 @@ class Run:
         goal = t.cast(Goal, self._goal)
         if goal.unknown:
             return Reason(TARGET, f"the target cannot be measured: {goal.unknown} is not known")
-        certain = self._tally.bytes >= goal.needed
-        return Reason(TARGET, "the target is met without it" if certain else "the target is most likely met without it")
+        met = "met" if self._tally.bytes >= goal.needed else "most likely met"
+        if self._rivals is None:
+            return Reason(TARGET, f"the target is {met} without it")
+        reason = f"the target that images and build cache share is {met} without it"
+        if self._tally.expected >= goal.needed:
+            return Reason(TARGET, reason)
+        return Reason(TARGET, f"{reason}, because {human_size(self._instead)} of build cache can be removed before it")
 
     def _step(self, candidate: Candidate, wanted: Wanted) -> Step | Reason | None:
         """The step of a removal, or why it must not be, or ``None`` when an earlier one has done it already."""
@@ -662,7 +691,8 @@ def _refused(decision: Decision, breach: Breach) -> Decision:
     message = (
         f"nothing was removed, because {breach.rule} refuses the plan: {breach.text}; {which} are {shown or 'untagged'}"
     )
-    return Decision(refuse(plan, message), goal=decision.goal, breach=breach, largest=largest)
+    refused = refuse(plan, message)
+    return Decision(refused, goal=decision.goal, breach=breach, largest=largest, is_shared=decision.is_shared)
 
 
 def title_of(image: Image) -> str:

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import Outcome
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured
-    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import Breach, Decision
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import Breach, Decision, Goal
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy, Target
     from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import Size
 
@@ -50,7 +50,12 @@ def policy_report(
             "time": format_time(limit.at(now)),
             "local_time": limit.assumed_local,
         }
-    result["target"] = None if policy.target is None else _target(decision, policy.target, before, after)
+    if policy.target is None:
+        result["target"] = None
+    elif decision.is_shared:
+        result["target"] = _shared_target(decision, policy.target, before, after, result["space_expected"])
+    else:
+        result["target"] = _target(decision, policy.target, before, after)
     if result["target"] is not None and decision.breach is None:
         result["summary"] += f", {result['target']['text']}"
     return result
@@ -59,7 +64,8 @@ def policy_report(
 def policy_warnings(outcome: Outcome, decision: Decision, result: dict[str, t.Any]) -> list[str]:
     """What an operator should know although the task did not fail."""
     target = result["target"]
-    missed = target is not None and not target["met"] and decision.breach is None
+    # What images leave of a shared target is freed by the build cache, or missed there.
+    missed = target is not None and not target["met"] and decision.breach is None and not decision.is_shared
     return [*warnings(outcome), *decision.idle, *([target["text"]] if missed else [])]
 
 
@@ -96,6 +102,7 @@ def _target(decision: Decision, target: Target, before: Measured, after: Measure
         "freed": decision.freed,
         "expected": decision.expected,
         "left": decision.left,
+        "rest": None,
         "total_size": None,
         "disk": None,
     }
@@ -120,6 +127,23 @@ def _target(decision: Decision, target: Target, before: Measured, after: Measure
     return result
 
 
+def _shared_target(
+    decision: Decision, target: Target, before: Measured, after: Measured, expected: int
+) -> dict[str, t.Any]:
+    """The same of a target that images share with the build cache: they need not meet it alone."""
+    result = _target(decision, target, before, after)
+    goal = t.cast("Goal", decision.goal)
+    if goal.unknown is not None:
+        return {**result, "rest": 0}
+    rest = max(goal.needed - expected, 0)
+    left = _left(decision, target)
+    if not rest:
+        return {**result, "met": True, "text": f"the target is met{left}", "rest": 0}
+    what = "the rest" if math.isinf(rest) else human_size(rest)
+    text = f"{what} of the target is left to the build cache{left}"
+    return {**result, "met": False, "text": text, "rest": None if math.isinf(rest) else math.ceil(rest)}
+
+
 def _bytes(size: Size | None, disk: FileSystem | None) -> int | None:
     if size is None or (size.percent is not None and disk is None):
         return None
@@ -130,13 +154,15 @@ def _limit(target: Target, disk: FileSystem | None) -> int | None:
     return _bytes(target.total_size, disk)
 
 
+def _left(decision: Decision, target: Target) -> str:
+    if not decision.left:
+        return ""
+    noun = "image is" if decision.left == 1 else "images are"
+    return f" ({decision.left} more {noun} left for the next run, because images_per_run is {target.images_per_run})"
+
+
 def _text(decision: Decision, target: Target, missed: Sequence[str]) -> str:
-    left = ""
-    if decision.left:
-        noun = "image is" if decision.left == 1 else "images are"
-        left = (
-            f" ({decision.left} more {noun} left for the next run, because images_per_run is {target.images_per_run})"
-        )
+    left = _left(decision, target)
     if not missed:
         return f"the target is met{left}" if target.limits_bytes or not left else left[2:-1]
     text = f"the target is not met: {' and '.join(missed)}{left}"

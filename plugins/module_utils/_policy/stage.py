@@ -50,13 +50,15 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+    from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """A policy that is to be applied. ``docker_host`` says whether the Engine's file system can be measured from here.
 
-    With ``saved`` it is only planned, on that instead of an Engine, as if it were the time ``planned_at``.
+    With ``saved`` it is only planned, on that instead of an Engine, as if it were the time ``planned_at``. ``rivals`` are the
+    build cache that shares its target.
     """
 
     policy: Policy
@@ -69,6 +71,7 @@ class Stage:
     saved: SavedSnapshot | None = None
     planned_at: float | None = None
     notices: tuple[str, ...] = ()
+    rivals: Rivals | None = None
 
     @classmethod
     def parse(cls, params: Mapping[str, t.Any]) -> Stage:
@@ -118,7 +121,7 @@ class Stage:
         expected = after_results(present, earlier)
         evidence = gather(engine, expected, policy, before, record, now)
         archive = Archive.at(self.archive_dir, engine)
-        decision = plan_policy(expected, policy, evidence)
+        decision = plan_policy(expected, policy, evidence, self.rivals)
         outcome = carry_out(decision.plan, engine, check_mode, archive, self.parallel, engine.progress)
         predicted = before.after(decision.expected, counted_share(expected))
         after = predicted if check_mode else measure(engine, policy, host)

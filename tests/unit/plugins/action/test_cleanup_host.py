@@ -119,6 +119,13 @@ def test_every_engine_has_a_chain(module) -> None:
     assert found["summary"]["containers_removed"] == 2
 
 
+def test_a_target_is_for_the_stages_that_share_it(module) -> None:
+    target = {"disk_used_below": 80}
+    clean(image_cleanup_target=target)
+    clean(image_cleanup_target=target, ansible_run_tags=["containers"])
+    assert [arguments.get("target") for arguments in started(module)] == [target, None]
+
+
 def test_tags_choose_stages(module) -> None:
     clean(ansible_run_tags=["policy"])
     assert set(started(module)[0]) & set(STAGES) == {"policy"}

@@ -15,11 +15,18 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.pl
     DELETED,
     Cache,
     plan_prune,
+    rivals_of,
     selector_of,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.request import TYPES, Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import (
+    LARGEST,
+    LEAST_RECENTLY_USED,
+    Rest,
+    Rivals,
+)
 
 from ..builders import cases
 
@@ -290,3 +297,54 @@ def test_five_thousand_records_are_planned_in_under_a_second(options):
     made = plan(records, {"all": True}, **options)
     assert time.perf_counter() - began < 1
     assert made.removals
+
+
+# A target that images share
+
+AFTER_IMAGES = [
+    # situation, disk use in percent, what images left, what is removed
+    ("the images freed it all", 50, Rest(100.0, 100), []),
+    ("the images left a byte", 50, Rest(100.0, 99), ["run"]),
+    ("the disk is as full as before", 90, Rest(100.0, 100), []),
+    ("what images no longer share is still there", 50, Rest(150.0, 150, frozenset({"copy", "run"})), ["run", "copy"]),
+    ("the disk cannot be measured", None, Rest(100.0, 0), []),
+]
+
+
+@pytest.mark.parametrize(("percent", "rest", "expected"), cases(AFTER_IMAGES))
+def test_what_images_left_of_a_target_is_removed(percent, rest, expected) -> None:
+    request = Request.parse({"remove": {"unused": True}, "target": {"disk_used_above": 80.0}})
+    made = plan_prune(Cache(CHAIN, disk(percent)), request, NOW, rest)
+    assert going(made) == expected
+    met = "the target that images and build cache share is met without it"
+    unknown = "the target cannot be measured, because the file system of the Engine's data is unknown"
+    assert {reasons(made)[key] for key in set(reasons(made)) - set(expected)} == {
+        f"target: {unknown if percent is None else met}"
+    }
+
+
+RIVALS = [
+    # situation, order, ranks, bytes until each
+    ("by use, a parent after its child", LEAST_RECENTLY_USED, (NOW - 10 * HOUR,) * 3, (0, 100, 200, 300)),
+    ("by size", LARGEST, (-100.0,) * 3, (0, 100, 200, 300)),
+]
+
+
+@pytest.mark.parametrize(("order", "ranks", "sizes"), cases(RIVALS))
+def test_what_can_be_removed_instead_of_images(order, ranks, sizes) -> None:
+    request = Request.parse({"remove": {"unused": True}, "target": {"disk_used_above": 80.0}})
+    assert rivals_of(Cache(CHAIN), request, NOW, order) == Rivals(ranks, sizes)
+
+
+def test_build_cache_that_cannot_be_removed_comes_before_no_image() -> None:
+    records = (record("used", in_use=True), record("shared", shared=True), record("young", hours=1))
+    request = Request.parse(
+        {"remove": {"unused": True}, "keep": {"younger_than": "2h"}, "target": {"disk_used_above": 80.0}}
+    )
+    assert rivals_of(Cache(records), request, NOW, LEAST_RECENTLY_USED) == Rivals()
+
+
+def test_a_record_of_unknown_age_is_removed_after_all_images() -> None:
+    request = Request.parse({"remove": {"unused": True}, "target": {"disk_used_above": 80.0}})
+    found = rivals_of(Cache((record("ageless", hours=None),)), request, NOW, LEAST_RECENTLY_USED)
+    assert (found.before(NOW), found.before(float("inf"))) == (0, 0)

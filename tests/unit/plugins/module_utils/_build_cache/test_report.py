@@ -20,6 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rest
 
 from ..builders import cases
 
@@ -214,3 +215,13 @@ def test_what_is_left_is_unknown_of_a_lost_engine():
     result, _texts = told(found)
     assert result["target"]["text"] == "the target is not met: the Engine did not report what is left"
     assert result["target"]["total_size"]["after"] is None
+
+
+def test_a_shared_target_is_judged_by_what_it_asked_for_before_the_images():
+    request = Request.parse({"remove": {"all": True}, "target": {"disk_used_above": 80.0, "disk_used_below": 50.0}})
+    cache = Cache((COPY,), disk(79))
+    met, missed = (
+        told(predict(plan_prune(cache, request, NOW, rest)))[1] for rest in (Rest(0, 0), Rest(5_000_000, 1_000_000))
+    )
+    assert met == []
+    assert missed == ["the target is not met: disk_used_below is 50 %, but 59 % of the bytes of /data are used"]

@@ -17,6 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._progress import Progress
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import LEAST_RECENTLY_USED
 
 from ..builders import image, image_id, snapshot
 
@@ -108,3 +109,25 @@ def test_a_file_system_is_measured_where_the_operator_names_it(tmp_path):
     assert found["disk"]["path"] == str(tmp_path)
     assert found["met"]
     assert not run(target={"disk_used_above": 100.0}).result["target"]["met"]
+
+
+def test_what_shares_a_target_with_images_is_planned_on_what_the_earlier_stages_leave():
+    stage = Stage.parse({"remove": {"unused": True}, "docker_host": "tcp://elsewhere", "details": "all"})
+    present = snapshot(image("a1", "app:1"))
+    engine = ListedCache({image_id("a1"): ("one",)})
+    rivals, shared = stage.rivals(engine, present, 0, [], LEAST_RECENTLY_USED)
+    assert (rivals.ranks, shared) == ((-100.0,), {"shared"})
+    rivals, shared = stage.rivals(engine, present, 0, [deleting("a1")], LEAST_RECENTLY_USED)
+    assert (rivals.ranks, shared) == ((-100.0, -100.0), set())
+
+
+def test_bytes_that_an_image_no_longer_shares_are_not_free_yet(monkeypatch):
+    monkeypatch.setattr(stage_file, "read_file_system", lambda *_a: FileSystem("/data", 1000, 900, 100, 100, 0, 100))
+    monkeypatch.setattr(
+        ListedCache,
+        "build_cache",
+        lambda _self: (CacheRecord("shared", "regular", size=30, shared=True, created=-100.0),),
+    )
+    earlier = [{"deleted": [image_id("a1"), image_id("b2")], "space_expected": 200}]
+    found = run(earlier, target={"disk_used_above": 50.0}).result["target"]
+    assert (found["needed"], found["disk"]["after"]["percent"]) == (230, 70.0)

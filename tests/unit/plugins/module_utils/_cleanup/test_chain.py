@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -20,6 +21,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rest, Rivals
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
 
 from ..builders import cases
@@ -167,6 +169,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         "layers": False,
         "on_error": "continue",
         "snapshot": False,
+        "target": None,
     }
     with pytest.raises(InvalidRequest) as raised:
         Chain.parse(params)
@@ -174,7 +177,67 @@ def test_all_mistakes_are_named_at_once() -> None:
         "containers: sattes: no such option; did you mean states?; policy: remove: 1 is not a dictionary"
     )
     parsed = Chain.parse({**params, "containers": {}, "policy": {"remove": {"dangling": True}, "layers": True}})
-    assert ([name for name, _stage in parsed.stages], parsed.layers) == (["policy"], True)
+    assert ([name for name, _stage in parsed.stages], parsed.layers, parsed.order) == (["policy"], True, None)
+    policy, cache = {"remove": {"dangling": True}}, {"remove": {"unused": True}}
+    for stages, order in (({"policy": policy}, None), ({"policy": policy, "build_cache": cache}, "largest")):
+        target = {"disk_used_below": 80.0, "order": "largest"}
+        shared = Chain.parse({**params, "containers": {}, "policy": {}, **stages, "target": target})
+        assert shared.order == order
+        assert all(stage.place.disk_path is None for name, stage in shared.stages if name == "policy")
+
+
+@dataclasses.dataclass
+class FakePolicy:
+    """Returns what it was given, and remembers the build cache that it shares its target with."""
+
+    result: dict
+    rivals: object = None
+
+    def run(self, engine, snapshot, now, check_mode, earlier) -> Report:
+        if self.rivals is None:
+            raise EngineError(500, "nothing shares the target")
+        return Report({"changed": False, **self.result}, [])
+
+
+@dataclasses.dataclass
+class FakeBuildCache:
+    """Remembers what it was to free."""
+
+    rests: list
+    rest: object = None
+    is_readable: bool = True
+
+    def rivals(self, engine, snapshot, now, earlier, order):
+        if not self.is_readable:
+            raise ERROR
+        return Rivals.of([(1.0, 5)], order), frozenset({"x"})
+
+    def run(self, engine, snapshot, now, check_mode, earlier) -> Report:
+        self.rests.append(self.rest)
+        return Report({"changed": False}, [])
+
+
+RESTS = [
+    # situation, result of the policy, whether the build cache can be read before it, what is left
+    ("bytes", {"target": {"needed": 50}, "space_expected": 20}, True, Rest(50, 20, frozenset({"x"}))),
+    ("everything", {"target": {"needed": None}, "space_expected": 0}, True, Rest(math.inf, 0, frozenset({"x"}))),
+    ("a policy without a plan", {"failed": True, "msg": "no"}, True, None),
+    ("build cache that cannot be read", {"target": {"needed": 50}, "space_expected": 20}, False, None),
+]
+
+
+@pytest.mark.parametrize(("result", "is_readable", "rest"), cases(RESTS))
+def test_a_shared_target_goes_from_the_policy_to_the_build_cache(result, is_readable, rest) -> None:
+    rests: list = []
+    stages = (
+        ("containers", FakeStage({})),
+        ("policy", FakePolicy(result)),
+        ("build_cache", FakeBuildCache(rests, is_readable=is_readable)),
+    )
+    made = Chain(stages, "tcp://web-1", False, False, False, order="largest")
+    report = made.run(FakeEngine(), 0.0, True)
+    assert rests == [rest]
+    assert bool(report.result.get("failed")) is (rest is None)
 
 
 def test_the_policy_reads_its_files_before_the_first_stage() -> None:

@@ -62,6 +62,18 @@ def test_patterns_of_hosts() -> None:
     assert host_pattern(["web", " db "]) == ("web,db", [])
 
 
+def test_a_target_that_stages_share() -> None:
+    values = {
+        **VALUES,
+        "image_cleanup_policy": {"remove": {"dangling": True}},
+        "image_cleanup_target": {"disk_used_below": "80"},
+    }
+    settings, errors = read_settings(values, {})
+    assert (settings.target, errors) == ({"disk_used_below": "80"}, [])
+    assert settings.stages["policy"] == {"remove": {"dangling": True}}
+    assert read_settings({**values, "image_cleanup_target": {}}, {})[0].target == {}
+
+
 MISTAKES = [
     # situation, variable, value, message
     ("a misspelt option", "policy", {"remov": {}}, "image_cleanup_policy: remov: no such option; did you mean remove?"),
@@ -82,6 +94,18 @@ MISTAKES = [
         "progress",
         False,
         "image_cleanup_progress: False is not a number of seconds of 0 or more; 0 prints none",
+    ),
+    (
+        "a target that nothing shares",
+        "target",
+        {"disk_used_below": 80},
+        "image_cleanup_target: nothing shares it: give image_cleanup_policy, image_cleanup_build_cache or both",
+    ),
+    (
+        "a target that is no target",
+        "target",
+        {"disk_used": 80},
+        "image_cleanup_target.disk_used: no such option; did you mean disk_used_below?",
     ),
     ("a boolean", "totals", "maybe", "image_cleanup_totals: 'maybe' is not a boolean"),
 ]

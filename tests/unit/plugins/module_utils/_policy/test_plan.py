@@ -35,6 +35,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan im
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import NamedImage, Policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, freed
 
 from ..builders import CREATED, STORES, cases, container, digest_reference, image, image_id, snapshot
@@ -1022,6 +1023,54 @@ def test_what_a_target_did_not_need_stays_with_that_reason():
         {"remove": ALL, "target": {"total_size": "30B"}}, *APP, evidence=evidence(images_size=38), build_cache=NO_CACHE
     )
     assert verdict(plan, "ab") == ("kept", "target", "remove.all_unused selects it, but the target is met without it")
+
+
+#: Build cache of 5 bytes each that was last used 15 and 35 days before the newest image.
+QUEUE = [(aged(35), 5), (aged(15), 5)]
+SHARED_TARGETS = [
+    # situation, order of the target, order of the policy, bytes of the disk that are used, what is removed, why the newest stays
+    ("an image that was not used for longest", "least_recently_used", 85, ["app:1.8"], None),
+    ("build cache comes before the next image", "least_recently_used", 90, ["app:1.8"], "10 B of build cache"),
+    (
+        "more is needed than the build cache has",
+        "least_recently_used",
+        98,
+        ["app:1.8", "app:1.9"],
+        "10 B of build cache",
+    ),
+    ("images first", "images_first", 90, ["app:1.8", "app:1.9"], None),
+    ("build cache first", "build_cache_first", 90, [], "10 B of build cache"),
+    ("the largest", "largest", 90, ["app:1.11"], None),
+]
+
+
+@pytest.mark.parametrize(("order", "used", "expected", "because"), cases(SHARED_TARGETS))
+def test_build_cache_takes_its_turn_where_it_shares_the_target(order, used, expected, because):
+    target = {"disk_used_below": 80, "order": "largest" if order == "largest" else "least_recently_used"}
+    known = evidence(
+        used={part.id: aged(10 * (12 - part.size)) for part in APP},
+        file_system=DISK._replace(used=used, free=100 - used),
+    )
+    policy = Policy.parse({"remove": ALL, "target": target})
+    ranked = [(-5, 5), (-5, 5)] if order == "largest" else QUEUE
+    plan = plan_policy(snapshot(*APP, build_cache=NO_CACHE), policy, known, Rivals.of(ranked, order))
+    assert going(plan) == expected
+    youngest = "a8" if order == "largest" else "ab"
+    reason = "remove.all_unused selects it, but the target that images and build cache share is {} without it{}"
+    met = (
+        reason.format("met", "")
+        if because is None
+        else reason.format("most likely met", f", because {because} can be removed before it")
+    )
+    assert verdict(plan, youngest) == ("kept", "target", met)
+    assert plan.is_shared
+
+
+def test_a_guard_refuses_a_plan_of_a_shared_target():
+    known = evidence(file_system=DISK._replace(used=90, free=10))
+    policy = Policy.parse({"remove": ALL, "target": {"disk_used_below": 80}, "guard": {"max_images": 0}})
+    plan = plan_policy(snapshot(*APP, build_cache=NO_CACHE), policy, known, Rivals())
+    assert (going(plan), plan.is_shared, plan.breach.rule) == ([], True, "guard.max_images")
 
 
 UNCERTAIN = [

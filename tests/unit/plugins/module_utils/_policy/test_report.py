@@ -14,6 +14,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
 
 from ..builders import CREATED, cases, image, image_id, snapshot
 
@@ -145,10 +146,10 @@ MET += [
 UNMEASURED = Measured()
 
 
-def reported(params, before=UNMEASURED, after=UNMEASURED):
+def reported(params, before=UNMEASURED, after=UNMEASURED, rivals=None):
     policy = Policy.parse({"remove": {"all_unused": True}, **params})
     known = Evidence(NOW, images_size=before.images_size, file_system=before.file_system)
-    decision = plan_policy(HOST, policy, known)
+    decision = plan_policy(HOST, policy, known, rivals)
     outcome = predict(decision.plan)
     result = policy_report(outcome, decision, policy, NOW, before, after, "changes", False)
     return result, policy_warnings(outcome, decision, result)
@@ -235,3 +236,34 @@ def test_what_is_foretold_is_measured_less_what_the_plan_frees():
     assert before.after(60, 0.5) == Measured(70, DISK._replace(used=840, free=160)), "the total counts snapshots only"
     assert before.after(900, 1.0).images_size == 0
     assert Measured().after(5, 1.0) == Measured()
+
+
+SHARED = [
+    # situation, percent of the disk that are used, policy, whether the target is met, what is left to the build cache, text
+    ("it was met", 50, {}, True, 0, "the target is met"),
+    ("the images meet it", 90, {}, True, 0, "the target is met"),
+    ("the build cache has the rest", 99, {}, False, 40, "40 B of the target is left to the build cache"),
+    (
+        "a part is for the next run",
+        99,
+        {"images_per_run": 1},
+        False,
+        80,
+        "80 B of the target is left to the build cache (1 more image is left for the next run, because images_per_run is 1)",
+    ),
+    ("everything", None, {}, False, None, "the rest of the target is left to the build cache"),
+]
+
+
+@pytest.mark.parametrize(("percent", "limits", "met", "rest", "text"), cases(SHARED))
+def test_what_images_leave_of_a_shared_target_is_no_warning(percent, limits, met, rest, text):
+    disk = FULL_OF_FILES if percent is None else DISK._replace(used=percent * 10, free=1000 - percent * 10)
+    result, warned = reported({"target": {"disk_used_below": 85, **limits}}, Measured(None, disk), rivals=Rivals())
+    assert (result["target"]["met"], result["target"]["rest"], result["target"]["text"]) == (met, rest, text)
+    assert warned == []
+
+
+def test_a_shared_target_that_cannot_be_measured_is_not_met():
+    result, _warned = reported({"target": {"disk_used_below": 85}}, rivals=Rivals())
+    assert (result["target"]["met"], result["target"]["rest"]) == (False, 0)
+    assert result["target"]["text"].startswith("the target is not met: disk_used_above cannot be measured")
