@@ -73,9 +73,9 @@ def note(*values) -> str:
     return Note(*values).dump().decode()
 
 
-def reader(host: str) -> threading.Thread:
-    """The thread of a host that no other test names: theirs may not have ended yet."""
-    return next(thread for thread in threading.enumerate() if thread.name == f"progress of {host}")
+def readers(host: str) -> list[threading.Thread]:
+    """The thread of a host that no other test names, while it runs: theirs may not have ended yet."""
+    return [thread for thread in threading.enumerate() if thread.name == f"progress of {host}"]
 
 
 LOST = AnsibleConnectionFailure("no connection that is open")
@@ -102,7 +102,8 @@ def test_what_is_noted_is_shown(answers, lines) -> None:
 def test_a_connection_that_takes_no_second_command_is_given_up() -> None:
     action = Action([LOST, LOST, LOST, note("images", 1, 3)])
     with told(action, "lost", 0.001, print):
-        reader("lost").join(10)
+        for thread in readers("lost"):
+            thread.join(10)
     assert len(action.commands) == 3
 
 
@@ -119,7 +120,7 @@ def test_nothing_is_shown_after_the_module_has_returned() -> None:
     action._low_level_execute_command = slow
     with told(action, "slow", 0.001, shown.append):
         assert began.wait(10)
-        thread = reader("slow")
+        [thread] = readers("slow")
     may_answer.set()
     thread.join(10)
     assert not thread.is_alive()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -293,9 +294,10 @@ def test_five_thousand_records_are_planned_in_under_a_second(options):
         record(f"r{number:04}", *([f"r{number - 1:04}"] if number % 50 else ["r0000"] if number else []), hours=number)
         for number in range(5000)
     ]
-    began = time.perf_counter()
+    began = time.process_time()
     made = plan(records, {"all": True}, **options)
-    assert time.perf_counter() - began < 1
+    # Where branches are counted, every line takes several times as long.
+    assert time.process_time() - began < (1 if sys.gettrace() is None else 10)
     assert made.removals
 
 
