@@ -202,6 +202,6 @@ def _stage(engine: dict[str, t.Any], name: str) -> dict[str, t.Any]:
 
 
 def _made_up_id(reference: str) -> str:
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import committed_id
+    from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import committed_id
 
     return committed_id(reference)

@@ -49,10 +49,10 @@ class _Place:
 
 
 def still_shared(
-    records: Sequence[CacheRecord], images: Iterable[Layers], left: Collection[str], is_containerd: bool
+    records: Sequence[CacheRecord], images: Iterable[Layers], left: Collection[str], in_image_store: bool
 ) -> dict[str, bool | None]:
     """Of each shared record, whether it is when only these images are left; ``None`` where that cannot be known."""
-    search = _Search(records, images, is_containerd)
+    search = _Search(records, images, in_image_store)
     verdicts: dict[str, bool | None] = {}
     # Children before their parents: what has a shared child is shared.
     for record in reversed(search.records):
@@ -70,8 +70,8 @@ def _verdict(holders: Sequence[Collection[str]], left: Collection[str]) -> bool 
 class _Search:
     """The places that fit each shared record, parents before their children."""
 
-    def __init__(self, records: Sequence[CacheRecord], images: Iterable[Layers], is_containerd: bool) -> None:
-        self._is_containerd = is_containerd
+    def __init__(self, records: Sequence[CacheRecord], images: Iterable[Layers], in_image_store: bool) -> None:
+        self._in_image_store = in_image_store
         self._places = _places(images)
         self._above: dict[str, list[str]] = {}
         self._by_size: dict[int, list[str]] = {}
@@ -95,24 +95,24 @@ class _Search:
     def holders(self, record_id: str) -> list[Collection[str]]:
         """The images by which a record is shared, for each place that it may have."""
         places = [self._places[chain] for chain in self._fitting[record_id]]
-        return [place.whole_images if self._is_containerd else place.images for place in places]
+        return [place.whole_images if self._in_image_store else place.images for place in places]
 
     def _first_guess(self, record: CacheRecord) -> set[str]:
         """The places that fit a record by itself and by its parent."""
         parent = self._parent_of(record)
         if parent is None:
             # With graph drivers, the record of a base is all its layers in one, and shows no size.
-            base = self._above.get("", ()) if self._is_containerd and not record.parents else self._places
+            base = self._above.get("", ()) if self._in_image_store and not record.parents else self._places
             return {chain for chain in base if self._fits_blobs(record, self._places[chain])}
         below = self._fitting[parent]
-        if self._is_containerd:
+        if self._in_image_store:
             above = (chain for chain_below in below for chain in self._above.get(chain_below, ()))
             return {chain for chain in above if self._fits_blobs(record, self._places[chain])}
         return {chain for chain in self._by_size.get(record.size, ()) if self._places[chain].parent in below}
 
     def _fits_blobs(self, record: CacheRecord, place: _Place) -> bool:
         """With containerd, a record's size is that of its snapshot, of its blob, or of both."""
-        if not self._is_containerd or place.content is None:
+        if not self._in_image_store or place.content is None:
             return True
         return record.size <= max((step.size for step in place.steps), default=0) + place.content
 
@@ -123,7 +123,7 @@ class _Search:
     def _narrow(self) -> None:
         """Keep the places that fit what fits the children, and then the parents."""
         for record in reversed(self.records):
-            if not self.children[record.id] and self._is_containerd:
+            if not self.children[record.id] and self._in_image_store:
                 self._keep(record.id, {chain for chain, place in self._places.items() if place.whole_images})
             parent = self._parent_of(record)
             if parent is not None:

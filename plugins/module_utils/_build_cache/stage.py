@@ -24,9 +24,10 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.re
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.shares import Layers, still_shared
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import read_file_system, without_doubt
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,9 +132,8 @@ def _as_left(
     layers = several(lambda image: _layers_of(engine, image), snapshot.images if left else ())
     if any(found is None for found in layers):
         return records, shared
-    verdicts = still_shared(
-        records, [found for found in layers if found is not None], left, engine.facts.store == CONTAINERD
-    )
+    holds_build_cache = store_kind(engine.facts).holds_build_cache
+    verdicts = still_shared(records, [found for found in layers if found is not None], left, holds_build_cache)
     as_left = tuple(
         dataclasses.replace(record, shared=False) if not left or verdicts.get(record.id) is False else record
         for record in records

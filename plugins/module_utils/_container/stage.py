@@ -20,8 +20,8 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.read
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.report import report, warnings
 from ansible_collections.imagewarden.docker.plugins.module_utils._container.request import Request
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

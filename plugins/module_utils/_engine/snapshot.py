@@ -4,20 +4,15 @@
 
 # This module_utils file is private to the collection: it can change at any time without notice.
 
-"""What an Engine holds, as frozen data, and what earlier tasks of a play make of it. No I/O."""
+"""What an Engine holds, as frozen data. No I/O."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
-from ansible_collections.imagewarden.docker.plugins.module_utils._times import parse_engine_time
-
-if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 GRAPHDRIVER = "graphdriver"
 CONTAINERD = "containerd"
@@ -204,95 +199,6 @@ class Snapshot:
     def parents(self) -> frozenset[str]:
         """The IDs that are some image's parent."""
         return frozenset(parent for image in self.images for parent in image.all_parents)
-
-
-def after_results(snapshot: Snapshot, results: Iterable[Mapping[str, t.Any]]) -> Snapshot:
-    """The snapshot as it would be had the tasks with these results run.
-
-    Understands the results of this collection's modules; what they name and the snapshot does not hold is passed over,
-    so that the result of a task that really ran changes nothing.
-    """
-    untagged: set[str] = set()
-    deleted: set[str] = set()
-    removed: set[str] = set()
-    committed: list[Mapping[str, t.Any]] = []
-    for result in results:
-        # What was really committed is in the listing, unless it is gone again.
-        committed += [entry for entry in result.get("committed") or [] if not entry.get("image_id")]
-        untagged.update(result.get("untagged") or [])
-        deleted.update(result.get("deleted") or [])
-        removed.update(
-            entry["id"]
-            for entry in result.get("containers") or []
-            if isinstance(entry, dict) and entry.get("action") == "removed" and "id" in entry
-        )
-    images = _with_committed(snapshot, committed)
-    made = frozenset(image.id for image in images) - {image.id for image in snapshot.images}
-    return dataclasses.replace(
-        snapshot,
-        images=tuple(
-            _after(image, untagged, deleted, snapshot.engine.store) for image in images if image.id not in deleted
-        ),
-        # What is about to be committed is newer than any image that there is.
-        matched_by_engine={
-            key: matched | made if key == "since" else matched for key, matched in snapshot.matched_by_engine.items()
-        },
-        containers=tuple(container for container in snapshot.containers if container.id not in removed),
-    )
-
-
-def _with_committed(snapshot: Snapshot, committed: Iterable[Mapping[str, t.Any]]) -> tuple[Image, ...]:
-    """The images and those that containers would have been committed to, whose IDs nobody can know: theirs are made up."""
-    images = {image.id: image for image in snapshot.images}
-    if not images:
-        return ()
-    known = {reference for image in snapshot.images for reference in image.references}
-    containers = {container.id: container for container in snapshot.containers}
-    for entry in committed:
-        reference = Reference.parse(entry["reference"])
-        if reference in known:
-            continue
-        image_id = committed_id(entry["reference"])
-        parent, container = images.get(entry["parent_id"]), containers.get(entry["container_id"])
-        layers = parent.layers if parent is not None else None
-        if parent is not None:
-            images[parent.id] = dataclasses.replace(parent, shared_size=parent.size)
-        created = parse_engine_time(entry.get("created"))
-        images[image_id] = Image(
-            id=image_id,
-            references=(reference,),
-            parent=entry["parent_id"],
-            created=None if created is None else int(created),
-            size=parent.size if parent is not None else 0,
-            shared_size=parent.size if parent is not None else None,
-            labels=container.labels if container is not None else {},
-            layers=None if layers is None else (*layers, image_id),
-        )
-    return tuple(sorted(images.values(), key=lambda image: image.id))
-
-
-def committed_id(reference: str) -> str:
-    """What stands for the ID of an image that a container would be committed to."""
-    return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()
-
-
-def _after(image: Image, untagged: set[str], deleted: set[str], store: str) -> Image:
-    changes: dict[str, t.Any] = {}
-    left = tuple(ref for ref in image.references if ref.familiar not in untagged)
-    if left != image.references:
-        changes["references"] = left
-    digests = tuple(name for name in image.digests if name not in untagged)
-    if digests != image.digests:
-        changes["digests"] = digests
-    if image.has_dangling_record and dangling_reference(image.id).familiar in untagged:
-        changes["has_dangling_record"] = False
-    # An image that lost its last name and was not deleted is kept by a dangling record (soft_delete.go).
-    if store == CONTAINERD and not left and not changes.get("has_dangling_record", image.has_dangling_record):
-        changes["has_dangling_record"] = True
-    # Deleting a parent clears the link on the graphdriver store (image/store.go); containerd's label stays, and leads nowhere.
-    if store == GRAPHDRIVER and image.parent in deleted:
-        changes["parent"] = ""
-    return dataclasses.replace(image, **changes) if changes else image
 
 
 def dangling_reference(image_id: str) -> Reference:

@@ -13,7 +13,6 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     Snapshot,
-    after_results,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.select import (
     Candidate,
@@ -26,6 +25,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.select i
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import (
     MOUNTED,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import plan_removal
@@ -19,6 +18,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.report i
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

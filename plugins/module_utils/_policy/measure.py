@@ -19,7 +19,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
     Evidence,
@@ -28,6 +27,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidenc
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import images_to_verify
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import load
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 
 if t.TYPE_CHECKING:

@@ -17,7 +17,6 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     NOT_DESCRIBED,
-    after_results,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan import (
     KEPT,
@@ -65,6 +64,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import short_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
 from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import human_size
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.model import Conflict, Effect, Removal
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share

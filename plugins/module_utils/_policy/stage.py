@@ -15,7 +15,6 @@ import time
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import without_doubt
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive import Archive
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out, predict
@@ -42,6 +41,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_r
     remember,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._stage import Report
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import Moment, format_time
 

@@ -48,6 +48,7 @@ class ContainerdStore(StoreModel):
     hides_parents = False
     commits_without_image = True
     minds_names_like_ids = True
+    holds_build_cache = True
     identifies_by_configuration = False
 
     @classmethod
@@ -171,6 +172,10 @@ class ContainerdStore(StoreModel):
         if reference.tag is None or reference.digest is not None or (goes and not by_id):
             return ""
         return f"{reference.familiar}@{image.id}"
+
+    def untag(self, image_id: str, reference: Reference) -> Effect:
+        image = self.images[image_id]
+        return _untag(image, [record for record in _records(image) if record.reference == reference])
 
     def children(self, image_id: str) -> tuple[str, ...]:
         """The images of which any record names this one as its parent (``image_children.go``)."""

@@ -35,6 +35,7 @@ class GraphdriverStore(StoreModel):
     hides_parents = True
     commits_without_image = False
     minds_names_like_ids = False
+    holds_build_cache = False
     identifies_by_configuration = True
 
     @classmethod
@@ -119,6 +120,10 @@ class GraphdriverStore(StoreModel):
             deleted.append(parent.id)
             child, parent = parent, self.images.get(parent.parent)
         return tuple(deleted)
+
+    def untag(self, image_id: str, reference: Reference) -> Effect:
+        # Without a name, an image stays as it is.
+        return Effect(((image_id, reference),))
 
     def _forget(self, image_id: str) -> None:
         super()._forget(image_id)

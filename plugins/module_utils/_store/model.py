@@ -92,6 +92,8 @@ class StoreModel:
     commits_without_image: t.ClassVar[bool]
     #: Whether a name that begins the ID of another image is refused.
     minds_names_like_ids: t.ClassVar[bool]
+    #: Whether build cache lies in it as images do, as snapshots and blobs.
+    holds_build_cache: t.ClassVar[bool]
     #: Whether an image's ID is the digest of its configuration, and not that of its manifest or index.
     identifies_by_configuration: t.ClassVar[bool]
 
@@ -144,6 +146,10 @@ class StoreModel:
         ``by_id`` is whether the image's ID would do the same as its only name.
         """
         return ""
+
+    def untag(self, image_id: str, reference: Reference) -> Effect:
+        """What it means that an image has lost this name, or the record that kept it without any."""
+        raise NotImplementedError
 
     def apply(self, effect: Effect) -> None:
         """Carry a predicted effect out on this model."""

@@ -17,9 +17,9 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._container.requ
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
-    after_results,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 
 from ..builders import CREATED, cases, container, digest_reference, image, image_id, snapshot
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
     CONTAINERD,
     GRAPHDRIVER,
-    after_results,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
@@ -19,6 +18,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.plan imp
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import report
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.request import Request
 from ansible_collections.imagewarden.docker.plugins.module_utils._rule import NOTHING, Rule
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 
 from ..builders import CREATED, STORES, cases, container, digest_reference, image, image_id, snapshot
 

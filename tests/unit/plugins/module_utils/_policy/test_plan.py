@@ -17,7 +17,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     CONTAINERD,
     GRAPHDRIVER,
     BuildCache,
-    after_results,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import predict
@@ -36,6 +35,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import NamedImage, Policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import Release, freed
 
 from ..builders import CREATED, STORES, cases, container, digest_reference, image, image_id, snapshot
