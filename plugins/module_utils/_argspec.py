@@ -13,6 +13,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleFallbackNotFound
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.address import DEFAULT_DOCKER_HOST
+
 
 def set_in_environment(*names: str) -> str:
     """The first of these variables that holds something: one that is set to nothing is unset, as for the Docker CLI."""
@@ -21,9 +23,6 @@ def set_in_environment(*names: str) -> str:
             return os.environ[name]
     raise AnsibleFallbackNotFound
 
-
-#: Where an Engine is looked for when nobody says where it is.
-DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 
 #: As community.docker spells them, so that existing C(module_defaults) and environments carry over.
 CONNECTION: dict[str, t.Any] = {

@@ -320,8 +320,10 @@ options:
       - The usage record, a file on the managed host. An Engine forgets that an image was used as soon as its last container is
         removed, so each real run records here when every image was first seen and when it was last seen used.
       - I(Last used) is the newest of the creation of the image, the creation, start and finish of the containers that were
-        created from it or mount it, its last tagging or pull where the Engine reports it, and what earlier runs have recorded. An image that was
-        never seen used counts from when it was first seen.
+        created from it or mount it, its last tagging or pull where the Engine reports it, the uses among the last 256 events that the Engine
+        still shows, and what earlier runs have recorded. An image that was never seen used counts from when it was first seen.
+      - What was used between two runs by containers that were removed is known only as far as the last 256 events reach.
+        RV(usage_known_since) shows since when every use is known, and a policy that asks for earlier uses warns.
       - It is never written in check mode. A damaged one causes a warning, and so does a missing one if the policy asks for
         the last use.
     type: path
@@ -740,6 +742,13 @@ younger_than:
   returned: always, unless the task failed before planning
   type: dict
   sample: {limit: "2020-07-07", time: "2020-07-06T22:00:00Z", local_time: true}
+usage_known_since:
+  description:
+    - Since when every use of an image is known, by O(usage_file) and the Engine's last 256 events. V(null) if the policy does not
+      ask for the last use.
+  returned: always, unless the task failed before planning
+  type: str
+  sample: "2026-03-14T09:26:53Z"
 """
 
 import time

@@ -33,7 +33,7 @@ options:
   inspect:
     description:
       - Inspect every image and every container too, to find when images were last tagged, and when containers started and
-        finished. This costs one request for each of them, several at a time.
+        finished. This costs one request for each of them, several at a time, and one for the events that the Engine still shows.
       - Without it RV(images[].last_tagged) is V(null), and of a container that does not run only its creation counts as a use.
     type: bool
     default: true
@@ -166,10 +166,18 @@ images:
     last_used:
       description:
         - The time of the task if a running container uses it. Otherwise the newest of the creation of its containers, of what
-          O(usage_file) knows, and unless O(inspect=false) of their start and finish and of RV(images[].last_tagged).
+          O(usage_file) knows, and unless O(inspect=false) of their start and finish, of RV(images[].last_tagged), and of the uses
+          among the last 256 events that the Engine still shows.
         - V(null) when nothing is known of a use.
       type: str
       sample: "2026-03-14T09:26:53Z"
+    last_used_by:
+      description:
+        - How RV(images[].last_used) is known. V(container) is a container that exists. V(event) is one of the last 256 events, which the
+          Engine still shows, of a container that was removed. V(record) is O(usage_file). V(tag) is RV(images[].last_tagged).
+        - V(null) when nothing is known of a use.
+      type: str
+      sample: container
     containers:
       description: The containers that were created from it or mount it, running ones first, then by name, each with C(name), C(id) and C(state).
       type: list
@@ -271,6 +279,14 @@ build_cache:
       created: "2026-03-14T09:26:53Z"
       last_used: "2026-03-15T18:02:11Z"
       usage_count: 3
+usage_known_since:
+  description:
+    - Since when every use of an image is known, by O(usage_file) and the Engine's last 256 events. What was used before that by
+      containers that were removed may be missing in RV(images[].last_used).
+    - V(null) with O(inspect=false) or O(in_use=true) when O(usage_file) does not know it either.
+  returned: success
+  type: str
+  sample: "2026-03-14T09:26:53Z"
 file_system:
   description:
     - The file system that holds the Engine's images, as C(df) counts it. C(percent) is how full it is.
@@ -365,12 +381,13 @@ def main() -> None:
         engine, in_use = open_engine(module), module.params["in_use"]
         totals, inspect = (module.params[option] and not in_use for option in ("totals", "inspect"))
         snapshot, disk_usage = read_usage(engine, totals)
-        moments = read_moments(engine, snapshot) if inspect else Moments()
-        file_system = read_file_system(module.params["docker_host"], engine.facts)
+        now = time.time()
         record, trouble = read_if_there(module.params["usage_file"], engine.facts.id)
+        moments, unread = read_moments(engine, snapshot, record.watched, now) if inspect else (Moments(), None)
+        file_system = read_file_system(module.params["docker_host"], engine.facts)
         told = notices(snapshot, file_system, engine_told=disk_usage is not None or not totals)
-        told += [trouble] if trouble else []
-        usage = usage_report(snapshot, disk_usage, moments, file_system, record, time.time(), in_use)
+        told += [text for text in (trouble, unread) if text]
+        usage = usage_report(snapshot, disk_usage, moments, file_system, record, now, in_use)
         if module.params["services"]:
             services = engine.services()
             usage["services"] = services_report(services)

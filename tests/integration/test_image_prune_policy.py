@@ -293,19 +293,20 @@ def test_an_image_in_use_is_kept_on_top(task, client):
 
 
 def test_an_image_that_was_never_seen_used_counts_from_when_it_was_first_seen(task, client, usage_file):
-    load(client, "app:1", OLD)
+    name = f"{state.token()}:1"
+    load(client, name, OLD)
     policy = {"remove": ALL, "keep": {"younger_than": "1h", "age_by": "used"}}
     assert not task(**policy)["changed"]
     age_record(usage_file, 7200)
-    if client_tells_of_tags(client):
-        assert rules(task(**policy))["app:1"][1] == "keep.younger_than: 1h"
+    if client_tells_of_tags(client, name):
+        assert rules(task(**policy))[name][1] == "keep.younger_than: 1h"
     else:
-        assert task(**policy)["untagged"] == ["app:1"]
+        assert task(**policy)["untagged"] == [name]
 
 
-def client_tells_of_tags(client):
+def client_tells_of_tags(client, name):
     """Whether the Engine knows that a loaded image was named just now."""
-    return client.inspect_image("app:1")["Metadata"]["LastTagTime"][:4] not in ("0001", "")
+    return client.inspect_image(name)["Metadata"]["LastTagTime"][:4] not in ("0001", "")
 
 
 def test_the_record_knows_of_containers_that_are_gone(task, client, usage_file):
@@ -317,6 +318,20 @@ def test_the_record_knows_of_containers_that_are_gone(task, client, usage_file):
     first_seen, last_used = engine["images"][image]
     assert last_used == pytest.approx(time.time(), abs=600)
     assert first_seen == pytest.approx(time.time(), abs=600)
+
+
+def test_events_show_the_use_by_containers_that_are_gone(task, client, usage_file):
+    # The Engine replays what earlier tests did, too: their names must be others.
+    used, unused = (f"{state.token()}:1" for _image in range(2))
+    for name in (used, unused):
+        state.load_image(client, name, created=OLD)
+    task(remove={"dangling": True})
+    age_record(usage_file, 7200)
+    client.remove_container(state.container(client, used, "exited"))
+    result = task(remove=ALL, keep={"younger_than": "1h", "age_by": "used"})
+    assert rules(result)[used][1] == "keep.younger_than: 1h"
+    assert result["untagged"] == ([] if client_tells_of_tags(client, used) else [unused])
+    assert result["usage_known_since"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def test_a_damaged_record_is_a_warning_and_keeps_everything(fresh_engine, client, usage_file):
@@ -383,10 +398,10 @@ def test_what_was_never_pushed_stays_as_far_as_the_store_shows(task, client, reg
 # Rows 6 and 15: the largest first, until a target is met
 
 
-def fill(client, engine):
+def fill(client, engine, repository="app"):
     """Images of four sizes without a layer in common; returns the Engine's own total."""
     for number in range(1, 5):
-        load(client, f"app:{number}", f"2021-01-0{number}T00:00:00Z", size_bytes=number * 1_000_000)
+        load(client, f"{repository}:{number}", f"2021-01-0{number}T00:00:00Z", size_bytes=number * 1_000_000)
     return engine_total(engine)
 
 
@@ -549,7 +564,9 @@ def test_the_guides_air_gapped_host(task, client, registry):
 
 def test_the_guides_registry_mirror(task, client, fresh_engine, usage_file):
     policy = worked_policy("A registry mirror or proxy")
-    total = fill(client, fresh_engine)
+    # The Engine replays what earlier tests used, too: their names must be others.
+    repository = state.token()
+    total = fill(client, fresh_engine, repository)
     policy["target"]["total_size"] = f"{total - 500_000}B"
     result = task(**policy)
     assert not result["changed"]
@@ -560,7 +577,7 @@ def test_the_guides_registry_mirror(task, client, fresh_engine, usage_file):
         # It knows that the images were named just now, and takes that for a use.
         assert not result["changed"]
     else:
-        assert result["untagged"] == ["app:1"]
+        assert result["untagged"] == [f"{repository}:1"]
         assert result["target"]["met"]
 
 

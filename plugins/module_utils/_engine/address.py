@@ -11,6 +11,8 @@ import dataclasses
 import re
 import urllib.parse
 
+#: Where an Engine is looked for when nobody says where it is.
+DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 _SCHEME_RE = re.compile(r"(http\+unix|unix|tcp|https?|ssh|npipe|fd):(.*)\Z", re.IGNORECASE | re.DOTALL)
 _EXAMPLES = "unix:///var/run/docker.sock, tcp://192.0.2.23:2376 or ssh://user@host"

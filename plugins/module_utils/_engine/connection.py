@@ -12,8 +12,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import DEFAULT_DOCKER_HOST
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.address import Address
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.address import DEFAULT_DOCKER_HOST, Address
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.context import chosen_context
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 

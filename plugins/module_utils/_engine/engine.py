@@ -82,6 +82,8 @@ class Engine:
         info = transport.get("/info")
         self.facts: EngineFacts = wire.parse_facts(identity, info, text_of(self.api))
         self._journal = Journal(log, transport.host)
+        #: What its clock showed when it was asked; ``None`` where it did not say.
+        self.clock = wire.parse_clock(info)
         #: What an operator should know of how this Engine was found.
         self.notices = transport.notices
 
@@ -110,6 +112,12 @@ class Engine:
             return wire.parse_containers(self._listing("/containers/json", {"all": 1, "size": 1}))
         except (EngineError, EngineUnavailable):
             return self.list_containers()
+
+    def find_container(self, container_id: str) -> Container | None:
+        """One container as the listing shows it, or ``None`` when it is not there."""
+        query = {"all": 1, "filters": json.dumps({"id": [container_id]})}
+        found = wire.parse_containers(self._transport.get("/containers/json", query=query))
+        return next((container for container in found if container.id == container_id), None)
 
     def inspect_image(self, name: str) -> wire.InspectedImage | None:
         """``GET /images/NAME/json``, or ``None`` when it is not there."""
@@ -144,6 +152,19 @@ class Engine:
             return self._disk_usage(kind)
         except (EngineError, EngineUnavailable):
             return None
+
+    def events(self, since: float, until: float) -> Iterator[wire.Event]:
+        """``GET /events``: what the Engine replays of its last 256 since then, and what happens until then, as it happens.
+
+        The end is in the Engine's own time. An answer that is not cut into lines as it should be raises :class:`EngineError`.
+        """
+        query = {"since": f"{since:.9f}", "until": f"{until:.9f}"}
+        rest = b""
+        for chunk in self._transport.stream("/events", query=query, as_it_comes=True):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (wire.parse_event(_decoded(line)) for line in lines if line.strip())
+        if rest.strip():
+            yield wire.parse_event(_decoded(rest))
 
     def services(self) -> tuple[wire.Service, ...] | None:
         """``GET /services``; ``None`` where the Engine is not a manager of a Swarm."""
@@ -414,6 +435,13 @@ def _removed(answer: wire.Removed) -> str:
 
 def _pruned(answer: wire.PrunedCache) -> str:
     return f"deleted {', '.join(answer.deleted) or 'nothing'}"
+
+
+def _decoded(line: bytes) -> t.Any:
+    try:
+        return json.loads(line)
+    except ValueError as exc:
+        raise UnreadableAnswer(f"an event is {line[:60]!r}") from exc
 
 
 def _identity(transport: Transport) -> wire.Identity:

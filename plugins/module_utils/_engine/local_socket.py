@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 
 #: Seconds until a socket is asked again on which too many wait.
 _PAUSE = 0.05
+#: The most bytes of a part that is read as it arrives.
+_PART = 65536
 
 
 class Response:
@@ -58,10 +60,10 @@ class Response:
         """The body as JSON. Raises :class:`ValueError`."""
         return json.loads(self.content)
 
-    def iter_content(self, chunk_size: int) -> Iterator[bytes]:
-        """The body in chunks."""
+    def iter_content(self, chunk_size: int | None) -> Iterator[bytes]:
+        """The body in chunks of this size; ``None`` is each part as soon as it arrives."""
         while True:
-            chunk = self._answer.read(chunk_size)
+            chunk = self._answer.read1(_PART) if chunk_size is None else self._answer.read(chunk_size)
             if not chunk:
                 break
             yield chunk

@@ -116,12 +116,20 @@ class Transport:
             )
 
     def stream(
-        self, path: str, *args: str, query: Mapping[str, t.Any] | None = None, timeout: float | None = None
+        self,
+        path: str,
+        *args: str,
+        query: Mapping[str, t.Any] | None = None,
+        timeout: float | None = None,
+        as_it_comes: bool = False,
     ) -> t.Iterator[bytes]:
-        """``GET`` of a body too large to hold, in chunks; ``timeout`` in seconds for each of them."""
+        """``GET`` of a body too large to hold, in chunks; ``timeout`` in seconds for each of them.
+
+        With ``as_it_comes`` nothing waits for a chunk to be full.
+        """
         response = self._send("GET", path, args, query, stream=True, timeout=timeout)
         try:
-            yield from response.iter_content(chunk_size=1024 * 1024)
+            yield from response.iter_content(chunk_size=None if as_it_comes else 1024 * 1024)
         except (OSError, http.client.HTTPException) as exc:
             raise self._unavailable(exc, timeout or self._timeout) from exc
         finally:

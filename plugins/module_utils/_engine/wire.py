@@ -32,6 +32,9 @@ if t.TYPE_CHECKING:
 _CONTAINERD_STATUS = ("driver-type", "io.containerd.snapshotter.v1")
 #: The zero time of Go, which Engines up to 24 send for an image without a creation date.
 _ZERO_TIME = -62135596800
+#: Kinds of events.
+CONTAINER = "container"
+IMAGE = "image"
 _API_VERSION_RE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\Z")
 #: The parents of a build cache record: Engine 20.10 names one; later ones send a list, under a key that begins with a
 #: space (``api/types/build/cache.go``), which may be mended one day.
@@ -131,6 +134,19 @@ class Service(t.NamedTuple):
     replicas: int | None = None
     image: str = ""
     previous_image: str | None = None
+
+
+class Event(t.NamedTuple):
+    """One event. ``name`` is the image of a container as its creator wrote it, or the name that an image event is about.
+
+    ``id`` is that of the container or the image; image events of some releases have a name there.
+    """
+
+    kind: str
+    action: str
+    id: str
+    name: str
+    time: float
 
 
 class PrunedCache(t.NamedTuple):
@@ -311,6 +327,11 @@ def parse_facts(identity: Identity, info: t.Any, api_version: str) -> EngineFact
         # From API 1.46 on.
         containerd_address=_string(_fields(info, "Containerd"), "Address"),
     )
+
+
+def parse_clock(info: t.Any) -> float | None:
+    """The time that ``GET /info`` shows."""
+    return _time(_object(info, "the information"), "SystemTime")
 
 
 # Images
@@ -728,3 +749,20 @@ def parse_pruned_cache(raw: t.Any) -> PrunedCache:
     if "CachesDeleted" not in raw and "SpaceReclaimed" not in raw:
         raise UnreadableAnswer(f"the answer to the prune is {_shown(raw)}")
     return PrunedCache(tuple(_strings(raw, "CachesDeleted")), _bytes(raw, "SpaceReclaimed") or 0)
+
+
+# Events
+
+
+def parse_event(raw: t.Any) -> Event:
+    """Read one line of ``GET /events``."""
+    raw = _object(raw, "an event")
+    kind, actor = _string(raw, "Type"), _fields(raw, "Actor")
+    attributes = _fields(actor, "Attributes")
+    nanoseconds = _number(raw, "timeNano")
+    seconds = _number(raw, "time") or 0 if nanoseconds is None else nanoseconds / 1e9
+    # An action can have a detail, such as "health_status: healthy".
+    action = _string(raw, "Action").partition(":")[0]
+    return Event(
+        kind, action, _string(actor, "ID"), _string(attributes, "image" if kind == CONTAINER else "name"), seconds
+    )

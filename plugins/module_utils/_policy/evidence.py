@@ -29,7 +29,8 @@ class Evidence:
     """Everything by image ID. ``answers`` is ``None`` as long as no registry was asked.
 
     ``images_size`` are the bytes of all images as the Engine counts them, and ``file_system`` is the one that holds them;
-    each is ``None`` where it is not known. ``record`` is the usage record with what was seen now.
+    each is ``None`` where it is not known. ``record`` is the usage record with what was seen now; ``notices`` are what could
+    not be read for it.
     """
 
     now: float
@@ -39,6 +40,12 @@ class Evidence:
     images_size: int | None = None
     file_system: FileSystem | None = None
     record: UsageRecord = dataclasses.field(default_factory=UsageRecord)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def known_since(self) -> float | None:
+        """Since when no use was missed; ``None`` where nobody asked."""
+        return None if self.record.watched is None else self.record.watched.since
 
     def tagged_at(self, image: Image) -> float | None:
         """When it was last tagged, where the Engine reports it; otherwise it counts from its creation."""
@@ -83,6 +90,15 @@ def seen_in_use(snapshot: Snapshot, active: Mapping[str, float | None], now: flo
             if time is not None:
                 used[image_id] = max(time, used.get(image_id, time))
     return used
+
+
+def newest_uses(*known: Mapping[str, float]) -> dict[str, float]:
+    """The newest time of each image in any of these."""
+    newest: dict[str, float] = {}
+    for times in known:
+        for image_id, time in times.items():
+            newest[image_id] = max(time, newest.get(image_id, time))
+    return newest
 
 
 def last_used(snapshot: Snapshot, tagged: Mapping[str, float], record: UsageRecord) -> dict[str, float]:

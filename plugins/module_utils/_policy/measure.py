@@ -19,14 +19,15 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk im
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
-from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
     Evidence,
     weigh,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import images_to_verify
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import SavedSnapshot
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import load
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Watched, load
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.use_events import Replay, replay
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 
@@ -37,6 +38,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+
+#: Before the first event of any Engine, in Unix seconds; it replays nothing unless asked since when.
+_EVER = 1.0
 
 
 class Place(t.NamedTuple):
@@ -75,15 +79,33 @@ def gather(
     """
     tagged = _tag_times(engine, snapshot, now) if policy.needs_tag_times else {}
     active = _active_times(engine, snapshot) if policy.needs_use else {}
+    record, trouble = with_replay(engine, snapshot, record, now) if policy.needs_use else (record, None)
     evidence = dataclasses.replace(
         weigh(snapshot, policy, tagged, active, record, now),
         images_size=measured.images_size,
         file_system=without_doubt(measured.file_system),
+        notices=() if trouble is None else (trouble,),
     )
     if not policy.needs_registries:
         return evidence
     candidates = images_to_verify(snapshot, policy, evidence)
     return dataclasses.replace(evidence, answers=ask_registries(candidates, engine.facts.store, engine.ask_registry))
+
+
+def with_replay(engine: Engine, snapshot: Snapshot, record: UsageRecord, now: float) -> tuple[UsageRecord, str | None]:
+    """The record with what the Engine still replays of uses, for one request; and why, where it does not show its events."""
+    replayed, trouble = read_replay(engine, snapshot, record.watched, now)
+    return record.noted(replayed.used, now, replayed.watched), trouble
+
+
+def read_replay(engine: Engine, snapshot: Snapshot, covered: Watched | None, now: float) -> tuple[Replay, str | None]:
+    """What the Engine still replays of uses, for one request; nothing, and why, where it does not show its events."""
+    until = now if engine.clock is None else engine.clock
+    try:
+        return replay(list(engine.events(_EVER, until)), snapshot, until, covered), None
+    except (EngineError, EngineUnavailable) as exc:
+        trouble = f"uses of removed containers are not known, because the Engine shows no events: {exc}"
+        return Replay({}, Watched(until, until)), trouble
 
 
 def measure(engine: Engine, policy: Policy, docker_host: str) -> Measured:
@@ -125,6 +147,7 @@ def save(engine: Engine, earlier: Iterable[Mapping[str, t.Any]], place: Place, n
     listed = {image.id: image.unpacked for image in present.images}
     images = (dataclasses.replace(image, unpacked=listed[image.id]) for image in layered.images)
     snapshot = after_results(dataclasses.replace(layered, images=tuple(images)), earlier)
+    record, trouble = with_replay(engine, snapshot, record, now)
     return SavedSnapshot(
         taken=now,
         snapshot=snapshot,
@@ -133,7 +156,7 @@ def save(engine: Engine, earlier: Iterable[Mapping[str, t.Any]], place: Place, n
         images_size=measured.images_size,
         file_system=measured.file_system,
         record=record,
-        notice=notice,
+        notice="; ".join(text for text in (notice, trouble) if text) or None,
     )
 
 

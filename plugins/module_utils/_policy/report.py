@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import Outcome
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import Breach, Decision, Goal
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy, Target
@@ -31,7 +32,7 @@ def policy_report(
     outcome: Outcome,
     decision: Decision,
     policy: Policy,
-    now: float,
+    evidence: Evidence,
     before: Measured,
     after: Measured,
     details: str,
@@ -47,9 +48,10 @@ def policy_report(
     if limit is not None:
         result["younger_than"] = {
             "limit": limit.text,
-            "time": format_time(limit.at(now)),
+            "time": format_time(limit.at(evidence.now)),
             "local_time": limit.assumed_local,
         }
+    result["usage_known_since"] = format_time(evidence.known_since) if policy.needs_use else None
     if policy.target is None:
         result["target"] = None
     elif decision.is_shared:
@@ -67,6 +69,17 @@ def policy_warnings(outcome: Outcome, decision: Decision, result: dict[str, t.An
     # What images leave of a shared target is freed by the build cache, or missed there.
     missed = target is not None and not target["met"] and decision.breach is None and not decision.is_shared
     return [*warnings(outcome), *decision.idle, *([target["text"]] if missed else [])]
+
+
+def too_little_known(policy: Policy, evidence: Evidence) -> list[str]:
+    """That a policy judges by uses of a time in which some can have been missed."""
+    known_since = evidence.known_since
+    if not policy.needs_use or known_since is None or known_since <= policy.must_know_uses_since(evidence.now):
+        return []
+    return [
+        f"every use of an image is known only since {format_time(known_since)}: an image whose containers were removed before"
+        " counts as used when it was first seen, or when it is known to have been used"
+    ]
 
 
 def _explain(images: Sequence[dict[str, t.Any]], decision: Decision) -> None:

@@ -38,6 +38,7 @@ NEWEST_BY = (CREATED, TAGGED, VERSION)
 AGE_BY = (CREATED, TAGGED, USED)
 UNRECOVERABLE = (NEVER, UNPUSHED, VERIFY)
 ORDERS = (OLDEST, LEAST_RECENTLY_USED, LARGEST)
+_DAY = 86400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -346,6 +347,11 @@ class Policy:
         """Whether it asks when images were last used."""
         by_age = self.keep.younger_than is not None and self.keep.age_by == USED
         return by_age or (self.target is not None and self.target.order == LEAST_RECENTLY_USED)
+
+    def must_know_uses_since(self, now: float) -> float:
+        """The earliest use that can decide: what is younger than the limit is kept, and an order by use goes back a day at least."""
+        limit = self.keep.younger_than if self.keep.age_by == USED else None
+        return now - _DAY if limit is None else limit.at(now)
 
     @property
     def needs_tag_times(self) -> bool:

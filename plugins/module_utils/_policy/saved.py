@@ -24,7 +24,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     Image,
     Snapshot,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    Sighting,
+    UsageRecord,
+    Watched,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference, is_image_id
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
@@ -88,6 +92,7 @@ class SavedSnapshot:
             "file_system": None if disk is None else dict(zip(disk._fields, disk)),
             "build_cache": None if cache is None else dict(zip(cache._fields, cache)),
             "usage_notice": self.notice,
+            "usage_watched": None if self.record.watched is None else dict(zip(Watched._fields, self.record.watched)),
             "images": [self._image_document(image) for image in found.images],
             "containers": [self._container_document(container) for container in found.containers],
         }
@@ -254,6 +259,7 @@ def _is_whole(value: t.Any) -> bool:
 
 
 def _read(fields: _Fields) -> SavedSnapshot:
+    watched = fields.unless_null("usage_watched", fields.part)
     disk, cache = fields.unless_null("file_system", fields.part), fields.unless_null("build_cache", fields.part)
     images, containers = fields.parts("images"), fields.parts("containers")
     tagged, active, sightings = {}, {}, {}
@@ -282,7 +288,7 @@ def _read(fields: _Fields) -> SavedSnapshot:
         active=active,
         images_size=fields.unless_null("images_size", fields.whole),
         file_system=None if disk is None else _file_system(disk),
-        record=UsageRecord(sightings),
+        record=UsageRecord(sightings, None if watched is None else Watched(*map(watched.number, Watched._fields))),
         notice=fields.unless_null("usage_notice", fields.text),
     )
 

@@ -29,7 +29,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure
     predicted_bytes,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import (
+    policy_report,
+    policy_warnings,
+    too_little_known,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved import (
     NotASnapshot,
@@ -126,9 +130,10 @@ class Stage:
         predicted = before.after(decision.expected, counted_share(expected))
         after = predicted if check_mode else measure(engine, policy, host)
         trouble = remember(usage_file, engine.facts.id, evidence.record, now, check_mode)
-        result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
-        notices = [text for text in (notice, trouble if policy.needs_use else None) if text]
-        return Report(result, [*policy_warnings(outcome, decision, result), *self.notices, *notices])
+        result = policy_report(outcome, decision, policy, evidence, before, after, self.details, self.layers)
+        notices = [text for text in (notice, trouble if policy.needs_use else None, *evidence.notices) if text]
+        warnings = [*policy_warnings(outcome, decision, result), *self.notices, *notices]
+        return Report(result, warnings + too_little_known(policy, evidence))
 
     def plan_on(self, saved: SavedSnapshot, check_mode: bool, earlier: Sequence[Mapping[str, t.Any]]) -> Report:
         """What :meth:`run` would predict on the Engine as it was when the snapshot was saved."""
@@ -156,11 +161,11 @@ class Stage:
         decision = plan_policy(expected, policy, evidence)
         outcome = predict(decision.plan)
         after = before.after(decision.expected, counted_share(expected))
-        result = policy_report(outcome, decision, policy, now, before, after, self.details, self.layers)
+        result = policy_report(outcome, decision, policy, evidence, before, after, self.details, self.layers)
         result["snapshot"] = {"taken": format_time(saved.taken), "planned_at": format_time(now)}
         notices = [saved.notice] if saved.notice and policy.needs_use else []
         notices += [_NOT_ASKED] if policy.needs_registries else []
-        return Report(result, policy_warnings(outcome, decision, result) + notices)
+        return Report(result, policy_warnings(outcome, decision, result) + notices + too_little_known(policy, evidence))
 
 
 _NOT_ASKED = (

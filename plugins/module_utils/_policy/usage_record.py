@@ -6,8 +6,9 @@
 
 """The usage record: what earlier runs saw of images and their use, in one small file on the managed host.
 
-An Engine forgets when an image was last used as soon as its last container is removed. Each real run notes for every
-image when it was first seen and when it was last seen used. The file holds nothing about images that were removed.
+An Engine forgets when an image was last used as soon as its last container is removed. Each real run, and the service of
+the role C(usage_recorder), notes for every image when it was first seen and when it was last seen used, and in which time no
+use was missed. The file holds nothing about images that were removed.
 """
 
 from __future__ import annotations
@@ -41,20 +42,46 @@ class Sighting(t.NamedTuple):
     last_used: float | None = None
 
 
+class Watched(t.NamedTuple):
+    """The time in which no use was missed, in Unix seconds."""
+
+    since: float
+    until: float
+
+    def joined(self, other: Watched | None) -> Watched:
+        """Both where one reaches into the other; otherwise the later one, because there is a gap."""
+        if other is None:
+            return self
+        if self.since <= other.until and other.since <= self.until:
+            return Watched(min(self.since, other.since), max(self.until, other.until))
+        return max(self, other)
+
+
 @dataclasses.dataclass(frozen=True)
 class UsageRecord:
-    """What is known of an Engine's images, by ID."""
+    """What is known of an Engine's images, by ID. ``watched`` is ``None`` as long as nobody watched."""
 
     sightings: t.Mapping[str, Sighting] = dataclasses.field(default_factory=dict)
+    watched: Watched | None = None
 
-    def seen(self, image_ids: Iterable[str], used: Mapping[str, float], now: float) -> UsageRecord:
-        """The record after a look at these images, and at when some of them were used. Images that were removed are dropped."""
+    def seen(
+        self, image_ids: Iterable[str], used: Mapping[str, float], now: float, watched: Watched | None = None
+    ) -> UsageRecord:
+        """The record after a look at these images, and at when some of them were used. Images that were removed are dropped.
+
+        ``watched`` is the time in which this look missed no use.
+        """
         sightings = {}
         for image_id in image_ids:
             known = self.sightings.get(image_id, Sighting(now))
             times = [time for time in (known.last_used, used.get(image_id)) if time is not None]
             sightings[image_id] = Sighting(known.first_seen, max(times, default=None))
-        return UsageRecord(sightings)
+        return UsageRecord(sightings, self.watched if watched is None else watched.joined(self.watched))
+
+    def noted(self, used: Mapping[str, float], now: float, watched: Watched) -> UsageRecord:
+        """The record with these uses, of images that it knows and others."""
+        noted = self.seen(used, used, now, watched)
+        return UsageRecord({**self.sightings, **noted.sightings}, noted.watched)
 
     def merged(self, other: UsageRecord) -> UsageRecord:
         """This record's images, with what another run knows of them."""
@@ -63,7 +90,7 @@ class UsageRecord:
             first, second = sightings[image_id], other.sightings[image_id]
             times = [time for time in (first.last_used, second.last_used) if time is not None]
             sightings[image_id] = Sighting(min(first.first_seen, second.first_seen), max(times, default=None))
-        return UsageRecord(sightings)
+        return UsageRecord(sightings, other.watched if self.watched is None else self.watched.joined(other.watched))
 
 
 def load(path: str, engine_id: str) -> tuple[UsageRecord, str | None]:
@@ -105,6 +132,7 @@ def _read(path: str) -> tuple[dict[str, t.Any], str | None, bool]:
         if version == _FORMAT:
             for engine in content["engines"].values():
                 _sightings(engine["images"])
+                _watched(engine.get("watched"))
                 engine["updated"] = float(engine["updated"])
             return t.cast("dict[str, t.Any]", content), None, False
     except FileNotFoundError:
@@ -122,7 +150,13 @@ def _read(path: str) -> tuple[dict[str, t.Any], str | None, bool]:
 
 def _record(content: Mapping[str, t.Any], engine_id: str) -> UsageRecord:
     engine = content.get("engines", {}).get(engine_id)
-    return UsageRecord(_sightings(engine["images"]) if engine is not None else {})
+    return (
+        UsageRecord() if engine is None else UsageRecord(_sightings(engine["images"]), _watched(engine.get("watched")))
+    )
+
+
+def _watched(raw: t.Any) -> Watched | None:
+    return None if raw is None else Watched(float(raw[0]), float(raw[1]))
 
 
 def _sightings(raw: Mapping[str, t.Any]) -> dict[str, Sighting]:
@@ -143,7 +177,10 @@ def _updated(content: Mapping[str, t.Any], engine_id: str, record: UsageRecord, 
     images = {image_id: list(sighting) for image_id, sighting in sorted(merged.sightings.items())}
     return {
         "version": _FORMAT,
-        "engines": {**{key: others[key] for key in newest}, engine_id: {"updated": now, "images": images}},
+        "engines": {
+            **{key: others[key] for key in newest},
+            engine_id: {"updated": now, "watched": merged.watched, "images": images},
+        },
     }
 
 

@@ -12,11 +12,13 @@ import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import at_once, several
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import read_replay
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import Moments
 
 if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Watched
 
 
 def read_usage(engine: Engine, totals: bool) -> tuple[Snapshot, DiskUsage | None]:
@@ -27,12 +29,18 @@ def read_usage(engine: Engine, totals: bool) -> tuple[Snapshot, DiskUsage | None
     return Snapshot(engine=engine.facts, images=images, containers=containers), disk_usage
 
 
-def read_moments(engine: Engine, snapshot: Snapshot) -> Moments:
-    """When images were tagged, and containers started and finished: a request for each of them, several at a time."""
+def read_moments(engine: Engine, snapshot: Snapshot, covered: Watched | None, now: float) -> tuple[Moments, str | None]:
+    """When images were tagged, and containers started and finished: a request for each of them, several at a time.
+
+    Together with what the Engine's events show beyond what is ``covered``, for one request, or why they show nothing.
+    """
+    replayed, trouble = read_replay(engine, snapshot, covered, now)
     images, containers = [image.id for image in snapshot.images], [c.id for c in snapshot.containers]
     tagged = zip(images, several(engine.try_to_inspect_image, images))
     used = zip(containers, several(engine.try_to_inspect_container, containers))
-    return Moments(
+    moments = Moments(
         tagged={key: found.tagged for key, found in tagged if found is not None},
         used={key: found.last_active for key, found in used if found is not None},
+        replay=replayed,
     )
+    return moments, trouble

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, DiskUsage, Service
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy.use_events import Replay
 
 #: From this share of its inodes on, a file system is about to be full of files although it has bytes left.
 _FEW_INODES = 90
@@ -51,10 +52,14 @@ NO_MANAGER = "services: the Engine is not a manager of a Swarm, so that it knows
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """What only an inspection of everything tells: when images were last tagged, when containers started or finished."""
+    """What only an inspection of everything tells: when images were last tagged, when containers started or finished.
+
+    ``replay`` is what the Engine's events show of uses by containers that were removed.
+    """
 
     tagged: t.Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     used: t.Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+    replay: Replay | None = None
 
 
 def usage_report(
@@ -69,10 +74,10 @@ def usage_report(
     """The result of C(image_usage_info), the largest image first; with ``in_use`` only those that containers use."""
     snapshot = only_in_use(snapshot) if in_use else snapshot
     uses = uses_of(snapshot)
-    used = _last_used(snapshot, moments, record, now)
+    used = _uses(snapshot, moments, record, now)
     shared = disk_usage.shared if disk_usage is not None else {}
     images = [
-        _image(image, snapshot, uses.known(image.id), shared, moments.tagged.get(image.id), used.get(image.id))
+        _image(image, snapshot, uses.known(image.id), shared, moments.tagged.get(image.id), used)
         for image in sorted(snapshot.images, key=lambda image: (-image.size, image.id))
     ]
     totals = None if disk_usage is None else _totals(disk_usage)
@@ -80,6 +85,7 @@ def usage_report(
         "changed": False,
         "images": images,
         "totals": totals,
+        "usage_known_since": format_time(_known_since(moments, record)),
         "file_system": None if file_system is None else _file_system(file_system),
         "engine": engine_facts(snapshot.engine),
         "summary": _summary(images, snapshot, disk_usage, file_system, in_use),
@@ -195,9 +201,10 @@ def _image(
     users: Sequence[Container],
     shared_sizes: Mapping[str, int],
     tagged: float | None,
-    used: float | None,
+    used: Mapping[str, Mapping[str, float]],
 ) -> dict[str, t.Any]:
     shared = shared_sizes.get(image.id, image.shared_size)
+    last, by = _last_use(image.id, used, tagged)
     intermediate = not (image.references or image.names_unread) and image.id in snapshot.parents
     return {
         "id": image.id,
@@ -208,7 +215,8 @@ def _image(
         "shared_size": shared,
         "created": created(image),
         "last_tagged": format_time(tagged),
-        "last_used": format_time(_newest([tagged, used])),
+        "last_used": format_time(last),
+        "last_used_by": by,
         "containers": [container_facts(user) for user in users],
         # The containerd store lists an intermediate image as dangling only together with "all".
         "dangling": is_dangling(image, snapshot) and not intermediate,
@@ -216,17 +224,32 @@ def _image(
     }
 
 
-def _last_used(snapshot: Snapshot, moments: Moments, record: UsageRecord, now: float) -> dict[str, float]:
-    """When a container last used each image, by what is there and by what earlier runs of a policy saw."""
-    used = seen_in_use(snapshot, moments.used, now)
-    for image_id, sighting in record.sightings.items():
-        if sighting.last_used is not None:
-            used[image_id] = max(sighting.last_used, used.get(image_id, sighting.last_used))
-    return used
+def _uses(snapshot: Snapshot, moments: Moments, record: UsageRecord, now: float) -> dict[str, Mapping[str, float]]:
+    """When each image was last used, by how that is known. What comes first counts where two show the same time."""
+    recorded = {image_id: sighting.last_used for image_id, sighting in record.sightings.items()}
+    return {
+        "container": seen_in_use(snapshot, moments.used, now),
+        "event": {} if moments.replay is None else moments.replay.used,
+        "record": {image_id: time for image_id, time in recorded.items() if time is not None},
+    }
 
 
-def _newest(times: Iterable[float | None]) -> float | None:
-    return max((time for time in times if time is not None), default=None)
+def _last_use(
+    image_id: str, uses: Mapping[str, Mapping[str, float]], tagged: float | None
+) -> tuple[float | None, str | None]:
+    """When an image was last used, and how that is known."""
+    times = [(times[image_id], by) for by, times in uses.items() if image_id in times]
+    if tagged is not None:
+        times.append((tagged, "tag"))
+    return max(times, key=lambda found: found[0], default=(None, None))
+
+
+def _known_since(moments: Moments, record: UsageRecord) -> float | None:
+    """Since when no use was missed."""
+    watched = record.watched
+    if moments.replay is not None:
+        watched = moments.replay.watched.joined(watched)
+    return None if watched is None else watched.since
 
 
 def _totals(usage: DiskUsage) -> dict[str, dict[str, int] | None]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.engine import Engine
@@ -91,6 +92,10 @@ def answers(is_containerd: bool) -> dict[str, t.Any]:
             "Volumes": [{"Name": "data", "UsageData": {"Size": 5, "RefCount": 1}}],
             "BuildCache": [cache, {**cache, "ID": "def", "Parents": [], "Type": "internal", "InUse": True}],
         },
+        "/events": [
+            {"Type": "image", "Action": "tag", "timeNano": 1, "Actor": {"ID": APP, "Attributes": {"name": "app:1"}}},
+            {"Type": "container", "Action": "die", "time": 2, "Actor": {"ID": "e", "Attributes": {"image": "app:1"}}},
+        ],
         "/services": [{"Spec": {"Name": "s", "TaskTemplate": {"ContainerSpec": {"Image": "app:1"}}}}],
         "image": {
             "Id": APP,
@@ -140,6 +145,12 @@ class Transport:
         """The answer of that path, or of any image or container."""
         named = {"/images/{0}/json": "image", "/containers/{0}/json": "container", "/images/{0}/history": "history"}
         return self._table[named.get(path, path)] if not args or path in named else None
+
+    def stream(self, path: str, *_args: str, **_options: t.Any) -> t.Iterator[bytes]:
+        """The answer of that path, a line for each entry."""
+        entries = self._table[path]
+        for entry in entries if isinstance(entries, list) else [entries]:
+            yield json.dumps(entry).encode() + b"\n"
 
     def ask_registry(self, _name: str, _timeout: float) -> t.Any:
         """It has everything."""

@@ -155,7 +155,7 @@ def test_an_answer_with_missing_extra_and_wrong_fields_is_a_result_or_one_messag
         assert transport.writes == []
         assert not report.result.get("failed") or report.result["msg"]
         snapshot, disk_usage = read_usage(asked, True)
-        usage_report(snapshot, disk_usage, read_moments(asked, snapshot), None, UsageRecord(), NOW)
+        usage_report(snapshot, disk_usage, read_moments(asked, snapshot, None, NOW)[0], None, UsageRecord(), NOW)
 
     check_all("answers", attempt)
 

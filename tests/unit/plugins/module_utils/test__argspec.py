@@ -9,7 +9,8 @@ import json
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, DEFAULT_DOCKER_HOST, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import CONNECTION, merge
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.address import DEFAULT_DOCKER_HOST
 
 # The cores that managed hosts of older Pythons get here have no such helper: their arguments are read the same way.
 patch_module_args = pytest.importorskip("ansible.module_utils.testing").patch_module_args

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import DEFAULT_DOCKER_HOST
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine import connection
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.address import DEFAULT_DOCKER_HOST
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection, Tls
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.context import Context
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest

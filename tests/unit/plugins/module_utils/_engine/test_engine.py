@@ -24,6 +24,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     EngineError,
     EngineUnavailable,
     InvalidRequest,
+    UnreadableAnswer,
 )
 
 from ..builders import cases, image_id
@@ -559,3 +560,25 @@ def test_a_listing_may_take_longer_than_a_connection():
     Engine(used).read()
     assert used.timeouts["GET", "/images/json"] >= 300
     assert used.timeouts["GET", "/info"] is None
+
+
+def test_events_are_lines_whatever_the_parts_in_which_they_arrive():
+    known = transport()
+    known.stream = lambda path, **options: known.streamed.append((path, options)) or iter(known.parts)
+    known.streamed = []
+    known.parts = [b'{"Type":"image"', b',"Action":"tag"}\n{"Type":', b'"network"}\n\n', b'{"Type":"volume"}']
+    found = list(Engine(known).events(1, 2.5))
+    assert [event.kind for event in found] == ["image", "network", "volume"]
+    assert known.streamed == [
+        ("/events", {"query": {"since": "1.000000000", "until": "2.500000000"}, "as_it_comes": True})
+    ]
+    known.parts = [b"{}\nnonsense\n"]
+    with pytest.raises(UnreadableAnswer, match="an event is b'nonsense'"):
+        list(Engine(known).events(1, 2))
+
+
+def test_a_container_is_found_by_its_whole_id():
+    listed = [{"Id": "abcd", "ImageID": image_id("a1")}, {"Id": "abc", "ImageID": image_id("b1")}]
+    known = Engine(transport({"/containers/json": listed}))
+    assert known.find_container("abc").image_id == image_id("b1")
+    assert known.find_container("ab") is None

@@ -152,6 +152,24 @@ def test_a_stream_that_is_read_to_its_end_leaves_a_connection_and_one_that_is_no
     assert server.connections == 2
 
 
+def test_parts_of_a_stream_are_read_as_they_arrive(serve):
+    go_on = threading.Event()
+
+    def answer(request):
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(b"5\r\nfirst\r\n")
+        go_on.wait(10)
+        request.wfile.write(b"6\r\nsecond\r\n0\r\n\r\n")
+
+    _server, session = serve(answer)
+    parts = session.send("GET", "/events", stream=True).iter_content(None)
+    assert next(parts) == b"first"
+    go_on.set()
+    assert b"".join(parts) == b"second"
+
+
 def test_a_body_in_chunks_is_one_body(serve):
     def answer(request):
         request.send_response(200)

@@ -14,6 +14,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
     CacheRecord,
+    Event,
     Identity,
     InspectedContainer,
     InspectedImage,
@@ -22,10 +23,12 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire im
     Service,
     Total,
     build_cache_of,
+    parse_clock,
     parse_committed,
     parse_containers,
     parse_disk_usage,
     parse_done,
+    parse_event,
     parse_facts,
     parse_history,
     parse_identity,
@@ -469,11 +472,49 @@ def test_a_history_is_read_from_the_base():
     assert parse_history([{"Size": 7, "Created": 9}, {}, {"Size": 3}]) == ((3, None), (0, None), (7, 9))
 
 
+EVENTS = [
+    # situation, line, event
+    (
+        "a container",
+        {
+            "Type": "container",
+            "Action": "start",
+            "time": 5,
+            "timeNano": 5_250_000_000,
+            "Actor": {"ID": "c", "Attributes": {"image": "app:1", "name": "web"}},
+        },
+        Event("container", "start", "c", "app:1", 5.25),
+    ),
+    (
+        "an image",
+        {"Type": "image", "Action": "tag", "timeNano": 5, "Actor": {"ID": "i", "Attributes": {"name": "app:1"}}},
+        Event("image", "tag", "i", "app:1", 5e-9),
+    ),
+    (
+        "an action with a detail",
+        {"Type": "container", "Action": "health_status: healthy", "time": 5, "Actor": {"ID": "c"}},
+        Event("container", "health_status", "c", "", 5),
+    ),
+    ("nothing", {}, Event("", "", "", "", 0)),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), cases(EVENTS))
+def test_an_event_is_read(line, expected):
+    assert parse_event(line) == expected
+
+
+def test_the_clock_of_the_engine_is_read():
+    assert parse_clock({"SystemTime": "2023-11-14T22:13:20.5Z"}) == 1_700_000_000.5
+    assert parse_clock({}) is None
+
+
 #: What a proxy may send with the status 200.
 ERROR = {"message": "try again"}
 
 UNREADABLE = [
     # situation, function, answer, words of the message
+    ("an event that is a list", parse_event, [], "an event is []"),
     ("a listing that is an object", parse_images, {"message": "x"}, "the list of images is {'message': 'x'}"),
     ("an image that is a string", parse_images, ["x"], "the list of images is 'x'"),
     ("an image without an ID", parse_images, [{"Size": 1}], "there is no Id in {'Size': 1}"),

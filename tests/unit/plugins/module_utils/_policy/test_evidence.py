@@ -9,9 +9,14 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
     Evidence,
     last_used,
+    newest_uses,
     seen_in_use,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    Sighting,
+    UsageRecord,
+    Watched,
+)
 
 from ..builders import CREATED, cases, container, image, image_id, snapshot
 
@@ -81,3 +86,12 @@ TAGGED = [
 @pytest.mark.parametrize(("created", "tagged", "expected"), cases(TAGGED))
 def test_tagging_counts_from_creation_where_the_engine_does_not_tell(created, tagged, expected):
     assert Evidence(NOW, tagged=tagged).tagged_at(image("a1", created=created)) == expected
+
+
+def test_the_newest_of_several_uses_counts():
+    assert newest_uses({"a": 1, "b": 5}, {"a": 3, "c": 2}, {"b": 4}) == {"a": 3, "b": 5, "c": 2}
+
+
+def test_since_when_uses_are_known():
+    assert Evidence(NOW).known_since is None
+    assert Evidence(NOW, record=UsageRecord({}, Watched(3, 9))).known_since == 3

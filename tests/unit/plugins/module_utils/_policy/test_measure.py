@@ -8,11 +8,29 @@ import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, InspectedImage, Total
-from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured, gather, measure
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import (
+    DiskUsage,
+    Event,
+    InspectedImage,
+    Total,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
+    Measured,
+    gather,
+    measure,
+    read_replay,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    Sighting,
+    UsageRecord,
+    Watched,
+)
 
 from ..builders import CREATED, image, image_id, snapshot
 
@@ -22,8 +40,21 @@ NOW = CREATED + 1000.0
 class FakeEngine:
     """Inspects images as it is told: an answer by ID, or an error that is raised."""
 
-    def __init__(self, answers):
+    clock = CREATED + 999.0
+
+    def __init__(self, answers, events=()):
         self._answers = answers
+        self._events = events
+        self.asked = None
+
+    def try_to_inspect_container(self, name):
+        raise AssertionError(f"there is no container {name}")
+
+    def events(self, since, until):
+        self.asked = (since, until)
+        if isinstance(self._events, Exception):
+            raise self._events
+        yield from self._events
 
     def inspect_image(self, name):
         answer = self._answers.get(name)
@@ -86,3 +117,43 @@ def test_a_limit_of_size_is_held_against_the_bytes_of_images_alone(store, versio
     engine = CountingEngine(EngineFacts(version=version, store=store), images, cache)
     policy = Policy.parse({"remove": {"all_unused": True}, "target": {"total_size": "1GB"}, "use_regex": False})
     assert measure(engine, policy, "tcp://elsewhere").images_size == expected
+
+
+BY_USE = {"remove": {"all_unused": True}, "keep": {"younger_than": "1h", "age_by": "used"}}
+START = Event("container", "start", "x", "app:1", CREATED + 500.0)
+
+
+def by_use(engine, record=None):
+    policy = Policy.parse({"use_regex": False, "guard": None, "target": None, **BY_USE})
+    return gather(
+        engine, snapshot(image("a1", "app:1", created=CREATED - 90)), policy, Measured(), record or UsageRecord(), NOW
+    )
+
+
+def test_a_policy_by_use_reads_what_the_engine_replays():
+    engine = FakeEngine({}, [START])
+    evidence = by_use(
+        engine, UsageRecord({image_id("a1"): Sighting(CREATED - 90)}, Watched(CREATED - 90, CREATED + 600))
+    )
+    assert evidence.used == {image_id("a1"): CREATED + 500.0}
+    assert evidence.record.watched == Watched(CREATED - 90, CREATED + 999.0)
+    assert evidence.notices == ()
+    assert engine.asked == (1.0, CREATED + 999.0)
+
+
+def test_an_older_record_than_the_oldest_event_leaves_a_gap():
+    assert by_use(FakeEngine({}, [START]), UsageRecord({}, Watched(1, CREATED + 400))).known_since == CREATED + 500.0
+
+
+def test_an_engine_that_does_not_show_its_events_is_a_notice():
+    for error in (EngineError(403, "denied"), EngineUnavailable("it ended")):
+        evidence = by_use(FakeEngine({}, error))
+        assert evidence.known_since == CREATED + 999.0
+        assert "the Engine shows no events" in evidence.notices[0]
+
+
+def test_an_engine_without_a_clock_is_asked_by_this_ones():
+    engine = FakeEngine({})
+    engine.clock = None
+    read_replay(engine, snapshot(), None, NOW)
+    assert engine.asked == (1.0, NOW)

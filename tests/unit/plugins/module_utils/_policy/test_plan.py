@@ -75,7 +75,7 @@ def result_of(decision):
     """The images' part of the result, with the reasons that a policy adds."""
     policy = Policy.parse({"remove": ALL})
     unmeasured = Measured()
-    return policy_report(predict(decision.plan), decision, policy, NOW, unmeasured, unmeasured, "all", False)
+    return policy_report(predict(decision.plan), decision, policy, evidence(), unmeasured, unmeasured, "all", False)
 
 
 def going(plan):

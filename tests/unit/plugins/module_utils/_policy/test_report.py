@@ -12,8 +12,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import Evidence
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Measured, predicted_bytes
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import plan_policy
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import policy_report, policy_warnings
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report import (
+    policy_report,
+    policy_warnings,
+    too_little_known,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord, Watched
 from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
 
 from ..builders import CREATED, cases, image, image_id, snapshot
@@ -151,7 +156,7 @@ def reported(params, before=UNMEASURED, after=UNMEASURED, rivals=None):
     known = Evidence(NOW, images_size=before.images_size, file_system=before.file_system)
     decision = plan_policy(HOST, policy, known, rivals)
     outcome = predict(decision.plan)
-    result = policy_report(outcome, decision, policy, NOW, before, after, "changes", False)
+    result = policy_report(outcome, decision, policy, known, before, after, "changes", False)
     return result, policy_warnings(outcome, decision, result)
 
 
@@ -267,3 +272,39 @@ def test_a_shared_target_that_cannot_be_measured_is_not_met():
     result, _warned = reported({"target": {"disk_used_below": 85}}, rivals=Rivals())
     assert (result["target"]["met"], result["target"]["rest"]) == (False, 0)
     assert result["target"]["text"].startswith("the target is not met: disk_used_above cannot be measured")
+
+
+BY_AGE = {"keep": {"younger_than": "7d", "age_by": "used"}}
+BY_ORDER = {"target": {"total_size": "1B", "order": "least_recently_used"}}
+DAY = 86400
+KNOWN = [
+    # situation, policy, since when uses are known (seconds ago), whether there is a warning
+    ("a policy that does not ask for uses", {}, 0, False),
+    ("nobody watched", BY_AGE, None, False),
+    ("since before the limit", BY_AGE, 8 * DAY, False),
+    ("since after the limit", BY_AGE, 6 * DAY, True),
+    ("since before the last day", BY_ORDER, 2 * DAY, False),
+    ("since just now", BY_ORDER, 60, True),
+]
+
+
+@pytest.mark.parametrize(("params", "ago", "warns"), cases(KNOWN))
+def test_a_policy_by_use_that_knows_too_little_says_so(params, ago, warns):
+    policy = Policy.parse({"remove": {"all_unused": True}, **params})
+    watched = None if ago is None else Watched(NOW - ago, NOW)
+    known = Evidence(NOW, record=UsageRecord({}, watched))
+    texts = too_little_known(policy, known)
+    assert [text.partition(":")[0].rpartition(" since ")[0] for text in texts] == (
+        ["every use of an image is known only"] if warns else []
+    )
+
+
+def test_since_when_uses_are_known_is_in_the_result():
+    for params, expected in (({}, None), (BY_AGE, "2023-11-14T22:13:20Z")):
+        policy = Policy.parse({"remove": {"all_unused": True}, **params})
+        known = Evidence(NOW, {}, {}, record=UsageRecord({}, Watched(1_700_000_000, NOW)))
+        decision = plan_policy(HOST, policy, known)
+        result = policy_report(
+            predict(decision.plan), decision, policy, known, UNMEASURED, UNMEASURED, "changes", False
+        )
+        assert result["usage_known_since"] == expected

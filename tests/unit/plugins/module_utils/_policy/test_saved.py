@@ -24,7 +24,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved i
     NotASnapshot,
     SavedSnapshot,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    Sighting,
+    UsageRecord,
+    Watched,
+)
 
 from ..builders import CREATED, STORES, container, digest_reference, image, image_id, references, snapshot
 
@@ -104,7 +108,10 @@ def saved_snapshots(draw):
         active={container.id: draw(st.none() | TIMES) for container in containers},
         images_size=draw(st.none() | BYTES),
         file_system=draw(st.none() | FILE_SYSTEMS),
-        record=UsageRecord(draw(st.dictionaries(ids, st.builds(Sighting, TIMES, st.none() | TIMES)))),
+        record=UsageRecord(
+            draw(st.dictionaries(ids, st.builds(Sighting, TIMES, st.none() | TIMES))),
+            draw(st.none() | st.builds(Watched, TIMES, TIMES)),
+        ),
         notice=draw(st.none() | WORDS),
     )
 

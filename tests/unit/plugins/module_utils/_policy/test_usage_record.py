@@ -16,6 +16,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy import 
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
     Sighting,
     UsageRecord,
+    Watched,
     load,
     remember,
     save,
@@ -42,6 +43,8 @@ DAMAGED = [
         '{"version": 1, "engines": {"d8b1": {"updated": 1, "images": {"a": [' + "9" * 400 + ", null]}}}}",
     ),
     ("binary", "\x00\x01"),
+    ("a watch that is none", '{"version": 1, "engines": {"d8b1": {"updated": 1, "watched": 5, "images": {}}}}'),
+    ("a watch without end", '{"version": 1, "engines": {"d8b1": {"updated": 1, "watched": [5], "images": {}}}}'),
 ]
 
 SEEN = [
@@ -52,6 +55,17 @@ SEEN = [
     ("a later use", {A: Sighting(1, 50)}, {A: 90}, {A: Sighting(1, 90)}),
     ("an earlier use", {A: Sighting(1, 95)}, {A: 90}, {A: Sighting(1, 95)}),
     ("an image that is gone", {A: Sighting(1), B: Sighting(2)}, {B: 90}, {A: Sighting(1)}),
+]
+
+
+JOINED = [
+    # situation, what is watched, what was watched before, together
+    ("nobody watched before", (5, 9), None, (5, 9)),
+    ("one reaches into the other", (5, 9), (2, 6), (2, 9)),
+    ("one ends where the other begins", (5, 9), (2, 5), (2, 9)),
+    ("one within the other", (5, 6), (2, 9), (2, 9)),
+    ("a gap: what is before it is not watched to its end", (5, 9), (2, 4), (5, 9)),
+    ("a gap, whoever comes first", (2, 4), (5, 9), (5, 9)),
 ]
 
 
@@ -71,6 +85,24 @@ def test_what_was_saved_is_loaded(path):
     assert load(path, ENGINE) == (record, None)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert sorted(os.listdir(os.path.dirname(path))) == ["usage.json", "usage.json.lock"]
+
+
+@pytest.mark.parametrize(("now", "before", "expected"), cases(JOINED))
+def test_the_time_in_which_no_use_was_missed(now, before, expected):
+    before = before and Watched(*before)
+    assert Watched(*now).joined(before) == expected
+    record = UsageRecord({}, before)
+    assert record.seen([], {}, 10, Watched(*now)).watched == expected
+    assert UsageRecord({}, Watched(*now)).merged(record).watched == expected
+    assert record.seen([], {}, 10).watched == before
+    assert UsageRecord().merged(record).watched == before
+
+
+def test_what_was_watched_is_saved_and_joined_with_what_others_watched(path):
+    save(path, ENGINE, UsageRecord({A: Sighting(1)}, Watched(2, 6)), 10)
+    save(path, ENGINE, UsageRecord({A: Sighting(1)}, Watched(5, 9)), 11)
+    save(path, ENGINE, UsageRecord({A: Sighting(1)}), 12)
+    assert load(path, ENGINE)[0].watched == Watched(2, 9)
 
 
 def test_a_missing_record_is_a_warning(path):
@@ -188,3 +220,10 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_litter(path, monkeypatc
     assert "No space left on device" in save(path, ENGINE, UsageRecord({B: Sighting(2)}), 11)
     assert load(path, ENGINE)[0].sightings == {A: Sighting(1)}
     assert sorted(os.listdir(os.path.dirname(path))) == ["usage.json", "usage.json.lock"]
+
+
+def test_uses_that_events_show_are_noted_beside_what_is_known():
+    known = UsageRecord({A: Sighting(1, 5)})
+    assert known.noted({B: 7}, 10, Watched(6, 10)) == UsageRecord(
+        {A: Sighting(1, 5), B: Sighting(10, 7)}, Watched(6, 10)
+    )

@@ -15,7 +15,12 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapsho
     Snapshot,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import CacheRecord, DiskUsage, Total
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Sighting, UsageRecord
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    Sighting,
+    UsageRecord,
+    Watched,
+)
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.use_events import Replay
 from ansible_collections.imagewarden.docker.plugins.module_utils._usage.usage import (
     Moments,
     builder_notices,
@@ -98,7 +103,20 @@ FIELDS = [
         {"last_tagged": "2023-11-14T22:13:21Z", "last_used": "2023-11-14T22:15:00Z"},
     ),
     ("a use by a running container", "b2", MOMENTS, {"last_tagged": None, "last_used": "2023-11-14T23:13:20Z"}),
-    ("no use", "c1", MOMENTS, {"last_tagged": None, "last_used": None}),
+    ("no use", "c1", MOMENTS, {"last_tagged": None, "last_used": None, "last_used_by": None}),
+    ("a use by a container", "a1", MOMENTS, {"last_used_by": "container"}),
+    (
+        "a use by a container that was removed, which events show",
+        "c1",
+        Moments(replay=Replay({image_id("c1"): CREATED + 5.0}, Watched(CREATED, NOW))),
+        {"last_used": "2023-11-14T22:13:25Z", "last_used_by": "event"},
+    ),
+    (
+        "a tagging after the last use",
+        "c1",
+        Moments({image_id("c1"): CREATED + 6.0}, replay=Replay({image_id("c1"): CREATED + 5.0}, Watched(CREATED, NOW))),
+        {"last_used": "2023-11-14T22:13:26Z", "last_used_by": "tag"},
+    ),
 ]
 
 
@@ -111,7 +129,33 @@ def test_fields_of_an_image(digits, moments, expected):
 def test_uses_that_a_policy_recorded_count():
     result = told(HOST, USAGE, Moments(), None, SEEN)
     assert listed(result, "c1")["last_used"] == "2023-11-14T22:14:20Z"
+    assert listed(result, "c1")["last_used_by"] == "record"
     assert listed(result, "a1")["last_used"] == "2023-11-14T22:13:30Z"
+
+
+KNOWN = [
+    # situation, moments, record, since when uses are known
+    ("nobody looked", Moments(), UsageRecord(), None),
+    ("the record knows", Moments(), UsageRecord({}, Watched(CREATED, NOW)), "2023-11-14T22:13:20Z"),
+    ("events know", Moments(replay=Replay({}, Watched(CREATED + 60.0, NOW))), UsageRecord(), "2023-11-14T22:14:20Z"),
+    (
+        "events reach into the record",
+        Moments(replay=Replay({}, Watched(CREATED + 60.0, NOW))),
+        UsageRecord({}, Watched(CREATED, CREATED + 90)),
+        "2023-11-14T22:13:20Z",
+    ),
+    (
+        "events do not reach back to the record",
+        Moments(replay=Replay({}, Watched(CREATED + 60.0, NOW))),
+        UsageRecord({}, Watched(CREATED, CREATED + 30)),
+        "2023-11-14T22:14:20Z",
+    ),
+]
+
+
+@pytest.mark.parametrize(("moments", "record", "expected"), cases(KNOWN))
+def test_since_when_uses_are_known(moments, record, expected):
+    assert told(HOST, None, moments, None, record)["usage_known_since"] == expected
 
 
 def test_an_untagged_parent_is_not_dangling_on_the_containerd_store_either():
