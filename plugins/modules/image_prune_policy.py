@@ -324,6 +324,9 @@ options:
         still shows, and what earlier runs have recorded. An image that was never seen used counts from when it was first seen.
       - What was used between two runs by containers that were removed is known only as far as the last 256 events reach.
         RV(usage_known_since) shows since when every use is known, and a policy that asks for earlier uses warns.
+      - If an event names an image by a name that was moved afterwards, and no event shows which image had the name then, the use counts
+        for every image that has a name in the same repository, and for every image without a tag. A use that an earlier run has
+        recorded is not in doubt.
       - It is never written in check mode. A damaged one causes a warning, and so does a missing one if the policy asks for
         the last use.
     type: path

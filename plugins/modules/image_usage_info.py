@@ -175,6 +175,8 @@ images:
       description:
         - How RV(images[].last_used) is known. V(container) is a container that exists. V(event) is one of the last 256 events, which the
           Engine still shows, of a container that was removed. V(record) is O(usage_file). V(tag) is RV(images[].last_tagged).
+        - An event whose name was moved afterwards counts for every image that it may have named, as in
+          O(imagewarden.docker.image_prune_policy#module:usage_file).
         - V(null) when nothing is known of a use.
       type: str
       sample: container

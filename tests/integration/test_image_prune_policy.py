@@ -334,6 +334,19 @@ def test_events_show_the_use_by_containers_that_are_gone(task, client, usage_fil
     assert result["usage_known_since"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+def test_an_image_whose_name_moved_after_its_use_stays_on_doubt(task, client, usage_file):
+    name, other = (f"{state.token()}:1" for _image in range(2))
+    used = state.load_image(client, name, created=OLD)
+    state.load_image(client, other, created=OLD)
+    task(remove={"dangling": True})
+    age_record(usage_file, 7200)
+    client.remove_container(state.container(client, name, "exited"))
+    successor = state.load_image(client, name, created=OLD)
+    result = task(remove=ALL, keep={"younger_than": "1h", "age_by": "used"})
+    assert not {used, successor} & set(result["deleted"])
+    assert result["untagged"] == ([] if client_tells_of_tags(client, name) else [other])
+
+
 def test_a_damaged_record_is_a_warning_and_keeps_everything(fresh_engine, client, usage_file):
     load(client, "app:1", OLD)
     usage_file.parent.mkdir()
