@@ -33,6 +33,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summar
     failed_summary,
     host_report,
     host_summary,
+    lines_of_engines,
     with_failure,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.variables import (
@@ -108,6 +109,8 @@ class ActionModule(ActionBase):
         # The message of a failure follows when the next task fails, and once more at the end.
         line = summary["summary"].replace(f": {summary['message']}", "", 1) if summary["failed"] else summary["summary"]
         show(shortened(f"{host}: {line}", _WIDTH), color=_COLORS[summary["status"]])
+        for line in lines_of_engines(summary):
+            show(shortened(f"  {line}", _WIDTH), color=_COLORS[summary["status"]])
         for key in ("warnings", "deprecations"):
             result.setdefault(key, []).extend(text for chain in chains for text in chain.get(key) or ())
         unknown = summary.get("keep_used_on", {}).get("unknown")

@@ -28,6 +28,9 @@ if t.TYPE_CHECKING:
 #: Callbacks whose output is for programs: a table would break it.
 _FOR_PROGRAMS = ("json", "jsonl")
 
+#: Files of other hosts that a line names.
+_MOST_NAMES = 3
+
 display = Display()
 
 
@@ -63,6 +66,7 @@ class ActionModule(ActionBase):
             try:
                 directory = ReportDirectory.create(asked["report_dir"])
                 directory.write_fleet(report)
+                lines += _other_hosts(directory, variables)
                 lines += [f"report: {directory.path}/report.json", f"page: {directory.path}/report.html"]
             except ImageWardenError as exc:
                 failure = str(exc)
@@ -87,6 +91,17 @@ class ActionModule(ActionBase):
             else:
                 found[host] = None
         return found
+
+
+def _other_hosts(directory: ReportDirectory, variables: Mapping[str, t.Any]) -> list[str]:
+    """Which files in the directory this run and later ones leave as they are."""
+    names = directory.of_other_hosts(
+        [*variables["ansible_play_hosts_all"], *(variables.get("groups") or {}).get("all", ())]
+    )
+    if not names:
+        return []
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return [f"of hosts that are not in the inventory: {', '.join(names[:_MOST_NAMES])}{more}"]
 
 
 def _too_many(

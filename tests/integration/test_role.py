@@ -229,6 +229,11 @@ def test_several_engines_of_one_host(engines, tmp_path):
     assert f"there is no Engine at unix://{tmp_path}/nothing.sock" in told["message"]
     assert told["message"].count("nothing.sock") == 1
     assert [engine["failed"] for engine in told["engines"]] == [True, *(False for _engine in engines)]
+    lines = run.output.splitlines()
+    # A line is cut at 100 columns.
+    assert [line for line in lines if line.startswith(f"  {gone['docker_host']}: FAILED"[:90])]
+    for engine in engines:
+        assert [line for line in lines if line.startswith(f"  {engine.docker_host}: ") and " removed, " in line], lines
     for engine in engines:
         assert (containers(engine), references(engine)) == ([], ["kept:1"])
 

@@ -22,7 +22,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.page i
     images_comma_separated,
     markdown,
 )
-from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import SCHEMA, SCHEMA_VERSION
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
+    HOST_SCHEMA,
+    SCHEMA,
+    SCHEMA_VERSION,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_page import (
     Parts,
     web_page,
@@ -31,7 +35,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.web_pa
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _REPORT = "report.json"
 _FLEET_FILES = (_REPORT, "report.md", "report.csv", "images.csv", "report.html")
@@ -91,7 +95,13 @@ class ReportDirectory:
 
     def write_host(self, host: str, report: Mapping[str, t.Any]) -> None:
         """``HOST.json``."""
-        self._write(f"{host.replace(os.sep, '_')}.json", _json(report))
+        self._write(_file_of(host), _json(report))
+
+    def of_other_hosts(self, hosts: Iterable[str]) -> list[str]:
+        """The files of hosts that are none of these, such as those that left the inventory: their reports stay as they were."""
+        known = {*_FLEET_FILES, *map(_file_of, hosts)}
+        names = sorted(name for name in os.listdir(self.path) if name.endswith(".json") and name not in known)
+        return [name for name in names if HOST_SCHEMA in _beginning(os.path.join(self.path, name))]
 
     def write_snapshot(self, host: str, number: int, snapshot: Mapping[str, t.Any]) -> None:
         """``HOST.json`` of a host's first Engine, and ``HOST@2.json`` of its second."""
@@ -161,6 +171,19 @@ def read_parts() -> Parts:
 def _read(*path: str) -> str:
     with open(os.path.join(*path), encoding="utf-8") as file:
         return file.read()
+
+
+def _file_of(host: str) -> str:
+    return f"{host.replace(os.sep, '_')}.json"
+
+
+def _beginning(path: str) -> str:
+    """As much of a file as says what it is; nothing of one that cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(200)
+    except OSError:
+        return ""
 
 
 def _json(report: Mapping[str, t.Any]) -> str:

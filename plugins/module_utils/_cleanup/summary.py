@@ -76,6 +76,19 @@ def host_summary(chains: Iterable[Mapping[str, t.Any]], check_mode: bool) -> dic
     return {**summary, "summary": _sentence(summary, engines), "engines": engines}
 
 
+def lines_of_engines(summary: Mapping[str, t.Any]) -> list[str]:
+    """A line for each Engine of a host that has several: which of them failed, and what happened on the others."""
+    engines = summary["engines"]
+    if len(engines) < 2:
+        return []
+    check_mode = summary["check_mode"]
+    return [
+        f"{engine['docker_host'] or 'the default Engine'}: "
+        + _sentence({**engine, "status": _status([engine]), "check_mode": check_mode}, [engine])
+        for engine in engines
+    ]
+
+
 def failed_summary(message: str, check_mode: bool, status: str = FAILED) -> dict[str, t.Any]:
     """The summary of a host on which no chain ran, and why."""
     told = _one_line(message)

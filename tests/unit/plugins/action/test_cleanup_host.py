@@ -126,6 +126,18 @@ def test_a_target_is_for_the_stages_that_share_it(module) -> None:
     assert [arguments.get("target") for arguments in started(module)] == [target, None]
 
 
+def test_each_of_several_engines_has_a_line(module, monkeypatch) -> None:
+    lines = []
+    monkeypatch.setattr(cleanup_report.display, "display", lambda text, color: lines.append(text))
+    module.side_effect = [dict(DONE), {"failed": True, "msg": "tcp://two: nothing listens"}]
+    clean(image_cleanup_docker=[{"docker_host": "tcp://one"}, {}])
+    assert lines == [
+        "web-1: FAILED (besides: 1 container removed)",
+        "  tcp://one: 1 container removed",
+        "  the default Engine: FAILED: tcp://two: nothing listens",
+    ]
+
+
 def test_tags_choose_stages(module) -> None:
     clean(ansible_run_tags=["policy"])
     assert set(started(module)[0]) & set(STAGES) == {"policy"}

@@ -27,12 +27,13 @@ def fixture_printed(monkeypatch):
     return lines
 
 
-def report(facts, in_play=None, **asked):
+def report(facts, in_play=None, groups=None, **asked):
     hosts = list(facts)
     variables = {
         "inventory_hostname": hosts[0],
         "ansible_play_hosts": hosts if in_play is None else in_play,
         "ansible_play_hosts_all": hosts,
+        "groups": groups or {},
         "hostvars": {host: {"image_cleanup_summary": fact} if fact else {} for host, fact in facts.items()},
     }
     arguments = {"mode": "audit", "max_fail_percentage": 100, "report_dir": "", **asked}
@@ -64,6 +65,14 @@ def test_the_status_of_a_host(fact, is_in_play, status, printed, tmp_path) -> No
     assert [(host["host"], host["status"]) for host in hosts] == [("a", "changed"), ("b", status)]
     assert "run" not in hosts[0]
     assert printed[-2:] == [f"report: {tmp_path}/report.json", f"page: {tmp_path}/report.html"]
+
+
+def test_files_of_hosts_that_left_the_inventory_are_named(printed, tmp_path) -> None:
+    for number in range(5):
+        (tmp_path / f"old-{number}.json").write_text('{"schema": "imagewarden.docker/host-report"}')
+    report({"a": CHANGED}, report_dir=str(tmp_path), groups={"all": ["a", "old-1"]})
+    assert "of hosts that are not in the inventory: old-0.json, old-2.json, old-3.json and 1 more" in printed
+    assert (tmp_path / "old-0.json").exists()
 
 
 def test_too_many_hosts_of_a_batch_failed(printed) -> None:

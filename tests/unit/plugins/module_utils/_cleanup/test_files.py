@@ -14,6 +14,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.files 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.summary import (
     failed_summary,
     fleet_report,
+    host_report,
     host_summary,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
@@ -52,6 +53,17 @@ def test_the_reports_of_a_fleet_and_of_a_host(tmp_path) -> None:
     ]
     assert json.loads((tmp_path / "report.json").read_text()) == REPORT
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+
+
+def test_the_files_of_other_hosts_are_named_and_nothing_else(tmp_path) -> None:
+    directory = ReportDirectory.create(str(tmp_path))
+    for host in ("old-1", "team/old-2", "web-1"):
+        directory.write_host(host, host_report(host_summary((), False), host, utc_now()))
+    directory.write_fleet(REPORT)
+    directory.write_snapshot("old-3", 1, {"schema": "imagewarden.docker/snapshot"})
+    (tmp_path / "others.json").write_text("{}")
+    (tmp_path / "directory.json").mkdir()
+    assert directory.of_other_hosts(["web-1"]) == ["old-1.json", "team_old-2.json"]
 
 
 def test_the_report_of_another_day_is_removed_and_those_of_hosts_stay(tmp_path) -> None:
