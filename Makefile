@@ -55,6 +55,10 @@ demo: venv ## * Show an audit, a cleanup and a second run on a private Engine (r
 picture: venv ## Draw the audit of the demo for the README, light and dark (root or sudo).
 	$(AS_ROOT) $(BIN)/python -m demo.picture
 
+.PHONY: page
+page: venv lab-up ## Photograph the page of an audit of the lab for the guide, light and dark (root or sudo).
+	$(AS_ROOT) $(BIN)/python -m demo.page
+
 .PHONY: test
 test: test-unit test-engines test-role test-molecule ## * Run all tests: without an Engine, then on real ones (root or sudo).
 

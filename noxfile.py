@@ -103,6 +103,7 @@ def docs(session: nox.Session) -> None:
     # antsibull-docs insists on a folder that nobody else can write to.
     pages.mkdir(mode=0o755)
     shutil.copy2(sources / "index.rst", pages)
+    shutil.copytree(Path("docs", "images"), pages / "images")
     session.run(
         *("antsibull-docs", "--config-file", str(sources / "antsibull-docs.cfg"), "collection"),
         *(

@@ -14,6 +14,8 @@
   const main = d3.select("#main");
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   const ROWS = 50;
+  // Rows that need no search.
+  const FEW = 6;
   const STATUSES = ["changed", "ok", "failed", "unreachable", "not_run"];
   const STORES = { graphdriver: "graph driver", containerd: "containerd image store" };
   let sections = 0;
@@ -156,7 +158,7 @@
     const order = new Map(options.rows.map((row, index) => [row, index]));
     const opened = new Set();
     const controls = parent.append("div").attr("class", "controls");
-    if (options.rows.length > 5) {
+    if (options.rows.length > FEW) {
       const label = controls.append("label");
       label.append("span").text(`Search ${options.things}`);
       label.append("input").attr("type", "search").attr("autocomplete", "off").on("input", (event) => {
@@ -164,7 +166,7 @@
         draw();
       });
     }
-    if (options.filter && options.rows.length > 5) {
+    if (options.filter && options.rows.length > FEW) {
       const values = d3.sort(new Set(options.rows.map(options.filter.value)));
       const label = controls.append("label");
       label.append("span").text(options.filter.title);
