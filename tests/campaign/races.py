@@ -4,14 +4,18 @@
 
 """The race campaign: other clients change an Engine as fast as they can while a task removes images from it.
 
-A case is one run of C(image_remove) or C(image_prune_policy). As soon as it sends its first removal, others import, tag, move
-tags, create containers, mount images, and remove. Afterwards no tag that they gave, no image that they took into use and no image that
-they made is lost, and the result is true.
+A case is one run of C(image_remove) or C(image_prune_policy). As soon as it sends its first removal, others import, pull, build, tag,
+move tags, create containers, mount images, and remove; in half of the short cases, another task does the same removals at the same time.
+Afterwards no tag that they gave, no image that they took into use and no image that they made is lost, and the result is true.
+
+With ``--short``, cases have few images, for thousands of them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import multiprocessing
 import random
 import sys
 import threading
@@ -33,16 +37,17 @@ if t.TYPE_CHECKING:
 
     from tests.lab.engine import Engine
 
-CASES = 5
+#: In a session: as many cases, images, and cases of 100 with a second task.
+LONG, SHORT = (5, 24, 0), (25, 8, 50)
 _OTHERS = 3
-_IMAGES = 24
 _KEPT = "base:keep"
 
 
 class _World:
     """What the others did, as far as it must still hold at the end. Names are never given again once they were removed."""
 
-    def __init__(self, images: Mapping[str, list[str]]) -> None:
+    def __init__(self, images: Mapping[str, list[str]], published: Sequence[str]) -> None:
+        self.published = published
         self.images = {image_id: list(names) for image_id, names in images.items()}
         self.names = [name for names in images.values() for name in names]
         self.lock = threading.Lock()
@@ -75,6 +80,8 @@ class _Other(threading.Thread):
             self._tag: 6,
             self._move: 5,
             self._import_over: 3,
+            self._pull: 2,
+            self._build: 2,
             self._contain: 4,
             self._remove: 3,
         }
@@ -113,6 +120,18 @@ class _Other(threading.Thread):
         name = self._planned_name()
         return self._give(name, lambda: state.import_image(self._client, name, runnable=False), f"import {name}")
 
+    def _pull(self) -> str:
+        name = self._choose.choice(self._world.published)
+        pulled = state.pull(self._client, name)
+        self._world.made.add(pulled)
+        self._world.given[name] = pulled
+        return f"pull {name}"
+
+    def _build(self) -> str:
+        parent, name = self._image(), f"built:{self._new()}"
+        self._world.given[name] = state.derive(self._client, parent, name)
+        return f"build {name} on {parent[7:19]}"
+
     def _give(self, name: str, act: Callable[[], t.Any], what: str, made: str = "") -> str:
         with self._world.lock:
             if name in self._world.taken_names or name in self._world.given:
@@ -147,21 +166,62 @@ class _Other(threading.Thread):
         return f"remove {name}"
 
 
-def run_session(engines: Sequence[Engine], seed: int, session: int, digests: Mapping[str, str]) -> Iterator[Case]:
+class _SecondTask:
+    """The same removals once more at the same time, in a process of their own: a module's output is that of its process."""
+
+    def __init__(self, engine: Engine, module: str, arguments: Mapping[str, t.Any]) -> None:
+        self._mine, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        options = {"docker_host": engine.docker_host, **arguments}
+        self._process = context.Process(target=self._run, args=(theirs, module, options), daemon=True)
+        self._process.start()
+
+    @staticmethod
+    def _run(begin: t.Any, module: str, options: dict[str, t.Any]) -> None:
+        begin.recv()
+        try:
+            begin.send(run_module(module, options))
+        except Exception:
+            begin.send({"failed": True, "msg": traceback.format_exc()})
+
+    def begin(self) -> None:
+        """Let it run."""
+        self._mine.send(None)
+
+    def joined(self, result: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """What both results say, as one."""
+        other = self._mine.recv() if self._mine.poll(120) else {"failed": True, "msg": "the second task hangs"}
+        self._process.join(60)
+        keys = ("deleted", "untagged", "warnings")
+        both = {key: [*result.get(key, ()), *other.get(key, ())] for key in keys}
+        messages = [one["msg"] for one in (result, other) if one.get("failed")]
+        return {**both, "failed": bool(messages), "msg": "; ".join(messages)}
+
+
+def run_session(
+    engines: Sequence[Engine],
+    seed: int,
+    session: int,
+    digests: Mapping[str, str],
+    size: tuple[int, int, int] = LONG,
+) -> Iterator[Case]:
     """Its cases, each on an Engine that was emptied."""
     (engine,) = engines
-    for number in range(CASES):
+    cases, images, _two = size
+    for number in range(cases):
         with situation(engine, seed, session, digests, things=(0, 0)) as found:
             choose = random.Random(f"{seed}/{session}/{number}/{engine.name}")
-            yield _case(found.engine, choose, session, number, f"{seed}/{session}/{number}")
+            made = _fill(found.engine, choose, images)
+            second = choose.randrange(100) < size[2]
+            yield _case(found.engine, choose, (session, number), f"{seed}/{session}/{number}", made, digests, second)
 
 
-def _fill(engine: Engine, choose: random.Random) -> dict[str, list[str]]:
+def _fill(engine: Engine, choose: random.Random, number_of_images: int) -> dict[str, list[str]]:
     """Images with no name, one and several, and parents; by ID, with their names."""
     client = engine.client
     state.import_image(client, _KEPT)
     images: dict[str, list[str]] = {}
-    for number in range(_IMAGES):
+    for number in range(number_of_images):
         names = [f"app:{number}", f"app:{number}-b", f"team/app:{number}"][: choose.choice([0, 1, 1, 1, 2, 3])]
         parent = choose.choice(sorted(images)) if images and choose.random() < 0.15 else None
         name = names[0] if names else None
@@ -182,19 +242,30 @@ def _arguments(choose: random.Random, images: Mapping[str, list[str]]) -> tuple[
     return "image_prune_policy", {**policy, **options}
 
 
-def _case(engine: Engine, choose: random.Random, session: int, number: int, seed: str) -> Case:
-    images = _fill(engine, choose)
+def _case(
+    engine: Engine,
+    choose: random.Random,
+    where: tuple[int, int],
+    seed: str,
+    images: Mapping[str, list[str]],
+    digests: Mapping[str, str],
+    is_second: bool,
+) -> Case:
     module, arguments = _arguments(choose, images)
     arguments = {"timeout": 60, **arguments}
     before = _listed(engine)
     planned = run_module(module, {"docker_host": engine.docker_host, **arguments}, check=True)
-    world, begin, end = _World(images), threading.Event(), threading.Event()
+    # Before there are threads.
+    second = _SecondTask(engine, module, arguments) if is_second else None
+    world, begin, end = _World(images, sorted(digests)), threading.Event(), threading.Event()
     others = [_Other(engine, world, f"{seed}/{index}", begin, end) for index in range(_OTHERS)]
     for other in others:
         other.start()
     try:
         with RecordingProxy(engine.socket) as proxy:
             proxy.before("DELETE", "/images/", begin.set, times=None)
+            if second is not None:
+                second.begin()
             result = run_module(module, {"docker_host": proxy.docker_host, **arguments})
         differences = []
     except Exception:
@@ -204,18 +275,24 @@ def _case(engine: Engine, choose: random.Random, session: int, number: int, seed
         end.set()
         for other in others:
             other.join(60)
+    if second is not None:
+        result = second.joined(result)
     after = _listed(engine)
     differences += _differences(before, after, world, planned, result)
     lost, used = list(_lost_tags(after, world, result)), set(world.used.values()) - set(after) - world.taken_images
     if engine.store == "containerd":
         differences += lost
     history = tuple(step for other in others for step in other.history)
-    marks = [module, *(["that skipped something"] if "skipped" in str(result.get("warnings")) else [])]
+    marks = [
+        module,
+        *(["of two tasks at once"] if second is not None else []),
+        *(["that skipped something"] if "skipped" in str(result.get("warnings")) else []),
+    ]
     marks += ["requests that removed something"] * len(result.get("untagged", ()))
     # What no request can prevent: see the guide on exactness. The task uses no force, so that the Engine checks for use.
     marks += ["names lost in the window of graph drivers"] * (len(lost) if engine.store != "containerd" else 0)
     marks += ["images lost by the Engine while a container was created"] * len(used)
-    return Case(engine.name, session, number, arguments, tuple(differences), tuple(marks), history, str(before))
+    return Case(engine.name, *where, arguments, tuple(differences), tuple(marks), history, str(before))
 
 
 def _listed(engine: Engine) -> dict[str, list[str]]:
@@ -279,7 +356,8 @@ def _said(result: Mapping[str, t.Any], *things: str) -> str:
     return f"the result has it in {keys}, warnings {warned}"
 
 
-CAMPAIGN = Campaign("races", run_session, CASES)
+CAMPAIGN = Campaign("races", run_session, LONG[0])
+SHORT_CAMPAIGN = Campaign("races", functools.partial(run_session, size=SHORT), SHORT[0])
 
 if __name__ == "__main__":
-    sys.exit(main(CAMPAIGN))
+    sys.exit(main(CAMPAIGN, short=SHORT_CAMPAIGN))
