@@ -280,8 +280,9 @@ def _case(
     after = _listed(engine)
     differences += _differences(before, after, world, planned, result, second is not None)
     lost, used = list(_lost_tags(after, world, result)), set(world.used.values()) - set(after) - world.taken_images
-    if engine.store == "containerd":
-        differences += lost
+    # What no request can prevent: see the guide on exactness. The task uses no force, so that the Engine checks for use.
+    is_window = engine.store != "containerd"
+    differences += [] if is_window else lost
     history = tuple(step for other in others for step in other.history)
     marks = [
         module,
@@ -289,8 +290,7 @@ def _case(
         *(["that skipped something"] if "skipped" in str(result.get("warnings")) else []),
     ]
     marks += ["requests that removed something"] * len(result.get("untagged", ()))
-    # What no request can prevent: see the guide on exactness. The task uses no force, so that the Engine checks for use.
-    marks += ["names lost in the window of graph drivers"] * (len(lost) if engine.store != "containerd" else 0)
+    marks += ["names lost in the window of graph drivers"] * (len(lost) if is_window else 0)
     marks += ["images lost by the Engine while a container was created"] * len(used)
     return Case(engine.name, *where, arguments, tuple(differences), tuple(marks), history, str(before))
 

@@ -200,6 +200,7 @@ class _Run:
     def __init__(self, chain: Chain, engine: Engine, snapshot: Snapshot, now: float, check_mode: bool) -> None:
         self._chain = chain
         self._engine = engine
+        self._first = snapshot
         self._snapshot: Snapshot | None = snapshot
         self._now = now
         self._check_mode = check_mode
@@ -240,7 +241,7 @@ class _Run:
         """What a stage returns, and whether the Engine was lost with it."""
         try:
             if self._snapshot is None:
-                self._snapshot = self._engine.read(layers=self._chain.layers)
+                self._snapshot = self._engine.read(layers=self._chain.layers).as_doubtful_as(self._first)
             stage = self._with_target(name, stage, self._snapshot, earlier)
             report = stage.run(self._engine, self._snapshot, self._now, self._check_mode, earlier)
             self._rest = self._rest_of(report.result) if name == POLICY and self._chain.order else self._rest

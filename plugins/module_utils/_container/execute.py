@@ -192,6 +192,7 @@ class _Run:
         self._asked_to_end = False
         self._asked_to_remove = False
         self._stopped = False
+        self._started: float | None = None
         self._image_id: str | None = None
 
     def outcome(self) -> StepOutcome:
@@ -287,6 +288,7 @@ class _Run:
 
     def _stop(self, found: InspectedContainer) -> StepOutcome | None:
         self._asked_to_end = True
+        self._started = found.started
         try:
             self._engine.stop_container(self._id, self._request.stop_timeout, found.stop_timeout)
         except EngineError as exc:
@@ -342,6 +344,9 @@ class _Run:
         """What an error means of a container that is still there."""
         if now.state == "removing" or (exc.status == 409 and _IN_PROGRESS in exc.explanation):
             return None
+        if exc.status == 409 and now.is_running and self._stopped and self._started == now.started is not None:
+            self._stopped = False
+            return self._ended(FAILED, f"the Engine reported that it was stopped, but it still runs: {exc.explanation}")
         if exc.status == 409 and now.is_running:
             return self._ended(SKIPPED, f"it was started after planning: {exc.explanation}")
         if exc.status == 404:

@@ -25,6 +25,8 @@ _FILES = {"ca_path": "ca.pem", "client_cert": "cert.pem", "client_key": "key.pem
 #: The flags that turn TLS on, and the variables that do.
 _FLAGS = {"validate_certs": "DOCKER_TLS_VERIFY", "tls": "DOCKER_TLS"}
 _HOSTNAME_VARIABLE = "DOCKER_TLS_HOSTNAME"
+#: Seconds, eleven days: the most to wait for an answer. Sockets do not take much more.
+LONGEST = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Connection:
             raise InvalidRequest(f"api_version: {version!r} is neither auto nor a version such as 1.41")
         if params["timeout"] <= 0:
             raise InvalidRequest(f"timeout: {params['timeout']} is not a number of seconds of 1 or more")
+        if params["timeout"] > LONGEST:
+            raise InvalidRequest(f"timeout: {params['timeout']} seconds are more than {LONGEST}, which is the most")
         return cls(
             address,
             _tls(params, address, environ),

@@ -200,6 +200,25 @@ class Snapshot:
         """The IDs that are some image's parent."""
         return frozenset(parent for image in self.images for parent in image.all_parents)
 
+    def as_doubtful_as(self, earlier: Snapshot) -> Snapshot:
+        """With the doubts that an earlier one has about what its containers mount.
+
+        A doubt can end when a name is removed, since the containerd store dates an image by the last of its names. Check mode
+        cannot know that.
+        """
+        doubts = {container.id: container for container in earlier.containers if container.mounted_images}
+        containers = tuple(
+            dataclasses.replace(
+                container,
+                moved_mounts=container.moved_mounts | doubts[container.id].moved_mounts,
+                undated_mounts=container.undated_mounts | doubts[container.id].undated_mounts,
+            )
+            if container.id in doubts
+            else container
+            for container in self.containers
+        )
+        return dataclasses.replace(self, containers=containers)
+
 
 def dangling_reference(image_id: str) -> Reference:
     """The containerd store's record that keeps an image without names, as the Engine prints it."""

@@ -18,7 +18,7 @@ import types
 import typing as t
 import urllib.parse
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import Connection
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.connection import LONGEST, Connection
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.local_socket import LocalSession
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import WORKERS
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
@@ -173,7 +173,7 @@ class Transport:
         timeout: float | None = None,
         headers: Mapping[str, str | bytes] | None = None,
     ) -> Response | requests.Response:
-        limit = timeout or self._timeout
+        limit = min(timeout or self._timeout, LONGEST)
         try:
             target = path.format(*(urllib.parse.quote(arg, safe="/:") for arg in args))
             response = self._session.send(

@@ -39,6 +39,20 @@ _API_VERSION_RE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\Z")
 #: The parents of a build cache record: Engine 20.10 names one; later ones send a list, under a key that begins with a
 #: space (``api/types/build/cache.go``), which may be mended one day.
 _PARENTS = (" Parents", "Parents")
+#: What ``GET /system/df`` has, up to API 1.51 and from 1.52 on.
+_DISK_USAGE = frozenset(
+    [
+        "LayersSize",
+        "Images",
+        "Containers",
+        "Volumes",
+        "BuildCache",
+        "ImageUsage",
+        "ContainerUsage",
+        "VolumeUsage",
+        "BuildCacheUsage",
+    ]
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -606,6 +620,8 @@ def parse_disk_usage(raw: t.Any) -> DiskUsage:
     An Engine that is asked for one kind sends null for the others: :func:`only` leaves these out.
     """
     raw = _object(raw, "the disk usage")
+    if raw and not raw.keys() & _DISK_USAGE:
+        raise UnreadableAnswer(f"the disk usage is {_shown(raw)}")
     listed = _items(raw, "Images", "ImageUsage")
     records = _items(raw, "BuildCache", "BuildCacheUsage")
     containers, volumes = _listed(raw, "Containers"), _listed(raw, "Volumes")

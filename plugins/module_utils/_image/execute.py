@@ -215,14 +215,20 @@ def _with_company(
 
 
 def _confirmed(outcome: StepOutcome, left: dict[str, Image]) -> StepOutcome:
-    """Without the images that the Engine said it deleted and lists all the same."""
+    """Without the images and names that the Engine said it removed and lists all the same."""
     kept = [image_id for image_id in outcome.deleted if image_id in left]
-    if not kept:
+    image, reference = left.get(outcome.step.candidate.removal.image_id), outcome.step.candidate.removal.reference
+    there = [name for name in outcome.untagged if image and name in {ref.familiar for ref in image.references}]
+    if not kept and not there:
         return outcome
-    reason = f"the Engine reported {', '.join(map(short_id, kept))} as deleted, but still lists it"
+    reasons = [f"the Engine reported {short_id(image_id)} as deleted, but still lists it" for image_id in kept]
+    reasons += [f"the Engine reported {name} as untagged, but still lists it" for name in there]
+    denied = reference is not None and reference.familiar in there
     return outcome._replace(
+        status=FAILED if denied else outcome.status,
+        untagged=tuple(name for name in outcome.untagged if name not in there),
         deleted=tuple(image_id for image_id in outcome.deleted if image_id not in left),
-        reason="; ".join(filter(None, [outcome.reason, reason])),
+        reason="; ".join(filter(None, [outcome.reason, *reasons])),
         as_planned=False,
     )
 
@@ -456,12 +462,14 @@ class _Run:
         layers = tuple(line for line in removed.deleted if line not in known)
         if (removed.untagged, deleted) == (_untagged(self._step), self._step.effect.deleted):
             return StepOutcome(self._step, DONE, removed.untagged, self._step.effect.gone, layers, self._unread)
+        asked_for = {*_untagged(self._step), *self._step.effect.deleted, *self._step.effect.gone}
+        if asked_for.isdisjoint((*removed.untagged, *deleted)):
+            # No removal has such an answer: it was cut off where that does not show, or is to something else.
+            what = "something else" if removed.untagged or removed.deleted else "nothing"
+            return self._looked_up(FAILED, f"the Engine's answer names {what}")
         reason = "the Engine did not do what was predicted"
         if self._step.is_checked_by_the_engine and removed.untagged == _untagged(self._step) and not removed.deleted:
             reason = "the image got another reference after planning, and stays"
-        if not removed.untagged and not removed.deleted:
-            # No removal has such an answer: it was cut off where that does not show.
-            return self._looked_up(FAILED, "the Engine's answer names nothing")
         return StepOutcome(self._step, DONE, removed.untagged, deleted, layers, reason, False)
 
     def _not_removed(self, exc: EngineError) -> StepOutcome:

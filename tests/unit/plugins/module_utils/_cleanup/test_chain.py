@@ -12,7 +12,11 @@ import pytest
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup import chain as chains
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.chain import Chain, nothing_done
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.patience import Clock
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import EngineFacts, Snapshot
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import (
+    Container,
+    EngineFacts,
+    Snapshot,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.wire import DiskUsage, Total
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import (
     EngineError,
@@ -49,9 +53,10 @@ class FakeStage:
     def __init__(self, result) -> None:
         self._result = result
         self.earlier: list = []
+        self.snapshot = Snapshot()
 
     def run(self, engine, snapshot, now, check_mode, earlier) -> Report:
-        self.earlier = list(earlier)
+        self.earlier, self.snapshot = list(earlier), snapshot
         if isinstance(self._result, Exception):
             raise self._result
         return Report({"changed": False, **self._result}, [])
@@ -110,6 +115,22 @@ def test_check_mode_hands_each_stage_the_results_of_the_earlier_ones() -> None:
     assert [len(stage.earlier) for stage in stages] == [0, 1, 2]
     made.run(FakeEngine(), 0.0, False)
     assert [len(stage.earlier) for stage in stages] == [0, 0, 0]
+
+
+def test_a_stage_has_the_doubts_of_the_beginning_about_what_is_mounted() -> None:
+    class Doubting(FakeEngine):
+        """Is sure of a mount once it is read anew."""
+
+        def read(self, layers: bool = False) -> Snapshot:
+            self.reads += 1
+            moved = frozenset(["m:1"] if self.reads == 1 else [])
+            return Snapshot(
+                engine=self.facts, containers=(Container("c", mounted_images=("m:1",), moved_mounts=moved),)
+            )
+
+    made, stages = chain(CHANGED, CHANGED, {})
+    made.run(Doubting(), 0.0, False)
+    assert [stage.snapshot.containers[0].moved_mounts for stage in stages] == [{"m:1"}] * 3
 
 
 SAVES = [

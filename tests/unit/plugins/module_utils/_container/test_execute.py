@@ -39,7 +39,8 @@ class FakeEngine:
 
     most_connections = 1000
 
-    def __init__(self, *containers, stop_timeout=None, finished_at="0001-01-01T00:00:00Z"):
+    def __init__(self, *containers, stop_timeout=None, finished_at="0001-01-01T00:00:00Z", started=None):
+        self.started = started
         self.states = {found.id: found.state for found in containers}
         self.names = {found.id: found.name for found in containers}
         self.stop_timeout = stop_timeout
@@ -69,6 +70,7 @@ class FakeEngine:
         return InspectedContainer(
             name=self.names[container_id],
             state=self.states[container_id],
+            started=self.started,
             finished=parse_engine_time(self.finished_at),
             stop_timeout=self.stop_timeout,
         )
@@ -281,6 +283,27 @@ def test_the_engine_answers_otherwise(verb, instead, status, reason):
     step = run(engine, plan(RUN, commit_to="attic")).steps[0]
     assert step.status == status
     assert reason in step.reason
+
+
+STILL_RUNNING = [
+    # situation, when it was started before and after the answer, status, reason, whether it was stopped
+    ("it never stopped", 5.0, 5.0, "failed", "the Engine reported that it was stopped, but it still runs", False),
+    ("it was started again", 5.0, 9.0, "skipped", "it was started after planning", True),
+    ("nobody knows", None, None, "skipped", "it was started after planning", True),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "status", "reason", "stopped"), cases(STILL_RUNNING))
+def test_a_container_that_runs_after_the_engine_confirmed_its_end(before, after, status, reason, stopped):
+    engine = FakeEngine(RUN, started=before)
+
+    def remove(container_id):
+        engine.states[container_id], engine.started = "running", after
+
+    engine.instead["remove"] = remove
+    (step,) = run(engine, plan(RUN)).steps
+    assert (step.status, step.stopped) == (status, stopped)
+    assert step.reason.startswith(reason)
 
 
 def test_what_cannot_be_committed_is_neither_stopped_nor_removed():

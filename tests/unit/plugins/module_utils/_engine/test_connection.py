@@ -109,6 +109,7 @@ REFUSED = [
     ("no address", {"docker_host": ""}, {}, "docker_host: ''", ["unix:///"]),
     ("no time at all", {"timeout": 0}, {}, "timeout: 0", []),
     ("less than no time", {"timeout": -1}, {}, "timeout: -1", []),
+    ("more time than a socket takes", {"timeout": 10**12}, {}, "timeout: 1000000000000 seconds are more than", []),
     ("a version that is none", {"api_version": "latest"}, {}, "api_version: 'latest'", ["1.41"]),
     (
         "a certificate without its key",

@@ -156,6 +156,11 @@ def test_a_request_may_have_a_limit_of_its_own(serve):
         transport.delete("/images/{0}", "a", timeout=0.2)
 
 
+def test_a_limit_that_no_socket_takes_is_the_longest_one(serve):
+    transport = serve({"/v1.41/containers/c1/stop": (204, b"")})
+    assert transport.post("/containers/{0}/stop", "c1", timeout=10**15) is None
+
+
 class Credentials(RuntimeError):
     """As the SDK's of a store are: outside of its own family of errors."""
 

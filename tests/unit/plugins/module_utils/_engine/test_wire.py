@@ -533,6 +533,7 @@ UNREADABLE = [
     ("an error in a container's place", parse_inspected_container, ERROR, f"there is no Id in {ERROR}"),
     ("an error in an image's place", parse_inspected_image, ERROR, f"there is no Id in {ERROR}"),
     ("an error in the place of what was removed", parse_removed, ERROR, f"the list of what was removed is {ERROR}"),
+    ("an error in the place of the disk usage", parse_disk_usage, ERROR, f"the disk usage is {ERROR}"),
     ("an error in the place of a prune", parse_pruned_cache, ERROR, f"the answer to the prune is {ERROR}"),
     ("an error in the place of nothing", parse_done, ERROR, f"the answer to a change is {ERROR}"),
     ("an error in the information's place", parse_facts, ERROR, f"there is no Driver in the information {ERROR}"),

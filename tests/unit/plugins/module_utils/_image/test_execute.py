@@ -731,6 +731,7 @@ def test_a_policy_leaves_the_names_of_an_image_that_a_container_came_to_use(scri
 UNFORESEEN = [
     # situation, the Engine's lines, left on the Engine, untagged, deleted
     ("less than predicted", [{"Untagged": "b:1"}], [A, B, C], ["b:1"], []),
+    ("something else", [{"Untagged": "b:9"}], [A, B, C], [], []),
     ("more than predicted", [{"Untagged": "b:1"}, {"Untagged": "b:9"}, {"Deleted": B}], [A, C], ["b:1", "b:9"], [B]),
     ("a parent more", [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}], [A], ["b:1"], [B, C]),
     ("reported and kept", [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}], [A, C], ["b:1"], [B]),
@@ -743,6 +744,8 @@ UNFORESEEN = [
 def test_what_the_engine_did_counts_not_what_was_predicted(lines, left, untagged, deleted):
     def leave(engine):
         engine.images = {owner: names for owner, names in engine.images.items() if owner in left}
+        for line in lines:
+            untag(line.get("Untagged"))(engine)
         return lines
 
     outcome, _engine = run({"names": ["b:1"]}, {"remove b:1": leave})
@@ -850,7 +853,7 @@ DEVIATIONS = [
         "reported as planned, and kept, after another step failed",
         HOST,
         ["b:1", "c:1"],
-        {"remove b:1": error(500), "remove c:1": [{"Untagged": "c:1"}, {"Deleted": C}]},
+        {"remove b:1": error(500), "remove c:1": then(untag("c:1"), [{"Untagged": "c:1"}, {"Deleted": C}])},
         ["c:1"],
         [],
     ),
@@ -871,6 +874,14 @@ DEVIATIONS = [
         [D, image_id("e1")],
     ),
     (
+        "the removal of something else that is there no more",
+        [image("d1", "d:1"), image("e1", "e:1")],
+        ["d:1"],
+        {"remove d:1": then(remove(D), [{"Untagged": "x:1"}, {"Deleted": image_id("f1")}])},
+        ["d:1"],
+        [D],
+    ),
+    (
         "an image that somebody else removed meanwhile",
         [image("d1", "d:1"), image("e1", "e:1")],
         ["d:1"],
@@ -885,6 +896,34 @@ DEVIATIONS = [
 def test_after_a_deviation_a_fresh_listing_says_what_was_removed(host, names, script, untagged, deleted):
     result = report(run({"names": names}, script, *host)[0])
     assert (result["untagged"], result["deleted"]) == (untagged, deleted)
+
+
+DENIED = [
+    # situation, names, answer, reason
+    ("an answer about something else", ["b:1"], [{"Untagged": "x:1"}], "the Engine's answer names something else"),
+    (
+        "an answer about a layer alone",
+        ["b:1"],
+        [{"Deleted": "sha256:layer"}],
+        "the Engine's answer names something else",
+    ),
+    ("an answer about nothing", ["b:1"], [], "the Engine's answer names nothing"),
+    (
+        "a name that is still there, and another one",
+        ["b:1"],
+        [{"Untagged": "b:1"}, {"Untagged": "x:1"}],
+        "the Engine did not do what was predicted; the Engine reported b:1 as untagged, but still lists it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("names", "answer", "reason"), cases(DENIED))
+def test_what_the_engine_says_it_removed_and_still_lists_is_a_failure(names, answer, reason):
+    outcome, engine = run({"names": names}, {"remove b:1": answer}, *HOST)
+    (step,) = outcome.steps
+    assert (step.status, step.deleted, step.reason) == (FAILED, (), reason)
+    assert "b:1" not in step.untagged
+    assert engine.images[B] == ["b:1"]
 
 
 def test_a_parent_that_was_to_be_kept_and_went_along_is_reported_after_a_deviation():
