@@ -218,3 +218,23 @@ def test_what_was_really_freed_is_measured_beside_what_was_expected(fresh_engine
         assert measured is None
     else:
         assert expected * 0.99 < measured < expected * 1.01
+
+
+def test_a_doubt_about_what_is_mounted_that_a_removal_ends_counts_to_the_end_of_the_chain(fresh_engine):
+    if not fresh_engine.mounts_images:
+        pytest.skip("this Engine mounts no images")
+    base, mounted = state.import_image(fresh_engine.client, "base:1"), state.import_image(fresh_engine.client, "data:1")
+    state.import_image(fresh_engine.client, "unused:1", runnable=False)
+    state.container(fresh_engine.client, base, name="mounting", image_mounts={"data:1": "/mnt"})
+    # The containerd store takes the date of this name for that of data:1, which so may have moved.
+    state.tag(fresh_engine.client, mounted, "data:extra")
+    arguments = {
+        "docker_host": fresh_engine.docker_host,
+        "images": {"names": ["data:extra"], "on_conflict": "skip"},
+        "policy": {"remove": {"all_unused": True}},
+    }
+    predicted = run_module("cleanup_chain", arguments, check=True)
+    real = run_module("cleanup_chain", arguments)
+    for stage in ("images", "policy"):
+        assert real["stages"][stage]["untagged"] == predicted["stages"][stage]["untagged"]
+    assert real["stages"]["images"]["untagged"] == ["data:extra"]
