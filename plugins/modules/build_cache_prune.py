@@ -54,6 +54,7 @@ options:
       descriptions:
         description:
           - Records whose whole description matches one of these globs, such as V(*COPY *) or V(cached mount /root/.npm *).
+          - Docker 20.10 describes everything that is copied as V(fileop target), without the step.
           - C(*) matches anything, slashes too, and C(?) matches one character. Brackets are literal, because
             descriptions contain them.
         type: list

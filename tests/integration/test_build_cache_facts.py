@@ -12,6 +12,8 @@ import typing as t
 import pytest
 
 from tests.integration import build_cache
+from tests.lab import state
+from tests.lab.errors import LabError
 
 if t.TYPE_CHECKING:
     from docker import APIClient
@@ -149,3 +151,63 @@ def test_a_reused_step_counts_as_used(client: APIClient) -> None:
     reused = [key for key in before if after[key]["UsageCount"] > before[key]["UsageCount"]]
     assert reused
     assert all(after[key]["LastUsedAt"] > before[key]["LastUsedAt"] for key in reused)
+
+
+def test_a_frontend_is_a_record_of_its_own_that_stays_without_all(client: APIClient, registry) -> None:
+    """What only BuildKit itself marks, C(internal), is the image of a helper; no build of a Dockerfile has one any more."""
+    reference = f"{registry.address}/frontend:1"
+    state.import_image(client, "base:1")
+    state.tag(client, "base:1", reference)
+    state.push(client, reference)
+    for name in (reference, "base:1"):
+        client.remove_image(name)
+    # It is pulled, and then started on a network that the lab's Engines do not have.
+    with pytest.raises(LabError, match="network bridge not found"):
+        state.buildkit(client, f"# syntax={reference}\nFROM scratch\n")
+    build_cache.settled(client)
+    [frontend] = of_type(build_cache.listed(client), "frontend")
+    assert not build_cache.listed(client)[frontend]["Shared"]
+    assert frontend not in build_cache.prune(client, all_records=False)["deleted"]
+    assert frontend in build_cache.prune(client)["deleted"]
+
+
+def test_two_records_of_the_same_data_are_listed_and_removed_as_one(client: APIClient) -> None:
+    """A record that can still be changed, and the one that it became: BuildKit calls them mutable and immutable."""
+    build_cache.build(client)
+    records = build_cache.listed(client)
+    while records:
+        held = {parent for found in records.values() for parent in build_cache.parents(found)}
+        leaf = min(set(records) - held)
+        assert build_cache.prune(client, id=f"^{leaf}$") == {"deleted": {leaf}, "space": records[leaf]["Size"]}
+        records.pop(leaf)
+        assert set(build_cache.listed(client)) == set(records)
+
+
+def test_a_cache_mount_is_one_record_however_often_builds_change_it(client: APIClient) -> None:
+    build_cache.build(client)
+    [mount] = of_type(build_cache.listed(client), "exec.cachemount")
+    before = build_cache.listed(client)[mount]["UsageCount"]
+    build_cache.build(client, build_cache.COPY + build_cache.MOUNT.replace("/mounted/a", "/mounted/b"), cache=True)
+    after = build_cache.listed(client)
+    assert of_type(after, "exec.cachemount") == {mount}
+    assert after[mount]["UsageCount"] > before
+
+
+def test_what_records_are_called(client: APIClient, fresh_engine) -> None:
+    build_cache.build(client)
+    is_old = fresh_engine.version.startswith("20.10")
+    called = [found["Description"].partition("127.0.0.1")[0] for found in build_cache.listed(client).values()]
+    assert sorted(called) == sorted(
+        [
+            # The base, which an image shares.
+            "" if fresh_engine.store == "containerd" else "from local ",
+            "http url http://",
+            # What Docker 20.10 copies does not say by which step.
+            "fileop target" if is_old else "copy /context /",
+            "fileop target" if is_old else "[stage-0 2/4] COPY a /a",
+            "mount / from exec /bin/busybox cp /a /copied",
+            "mount / from exec /bin/busybox cp /a /mounted/a",
+            "cached mount /mounted from exec /bin/busybox cp /a /mounted/a"
+            + ("" if is_old else ' with id "//mounted"'),
+        ]
+    )
