@@ -33,9 +33,9 @@ options:
       - The number of connections on which images are removed at a time; V(1) removes one image after the other.
       - Images that depend on each other, because one is the parent of the other, are removed in the order of the plan, as are
         the references of one image. The result is the same for every number, and in the same order.
-      - More than the default was measured to be no faster.
+      - More than the default was measured to be little faster. Over SSH, the task uses no more than 8 connections at a time.
     type: int
-    default: 8
+    default: 16
   layers:
     description:
       - Also return C(deleted_layers), and exact bytes where the store shows enough.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.facts import record_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.plan import (
     BUILDS,
     KEPT,
@@ -103,22 +104,6 @@ def _records(
         for key in ordered
         if details == "all" or verdicts[key].action != KEPT
     ]
-
-
-def record_facts(record: CacheRecord) -> dict[str, t.Any]:
-    """A record as results list it."""
-    return {
-        "id": record.id,
-        "type": record.type,
-        "description": record.description,
-        "size": record.size,
-        "shared": record.shared,
-        "in_use": record.in_use,
-        "parents": list(record.parents),
-        "created": format_time(record.created),
-        "last_used": format_time(record.last_used),
-        "usage_count": record.usage_count,
-    }
 
 
 def _age_limit(keep: Keep, now: float) -> dict[str, t.Any] | None:

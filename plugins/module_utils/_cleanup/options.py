@@ -14,15 +14,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._argspec import RESULT
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.options import OPTIONS as BUILD_CACHE
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.stage import Stage as BuildCacheStage
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.options import OPTIONS as CONTAINERS
-from ansible_collections.imagewarden.docker.plugins.module_utils._container.stage import Stage as ContainerStage
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import InvalidRequest
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.options import OPTIONS as IMAGES
-from ansible_collections.imagewarden.docker.plugins.module_utils._image.stage import Stage as ImageStage
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS as POLICY
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.stage import Stage as PolicyStage
 from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import ORDERS
 
 if t.TYPE_CHECKING:
@@ -31,12 +23,43 @@ if t.TYPE_CHECKING:
 #: Options of the modules that mean nothing in a chain, which has its results and its Engine from itself.
 _NOT_IN_A_CHAIN = ("after", "snapshot", "snapshot_time")
 
-#: The stages in the order of the chain: the options of their modules, and what reads these.
-STAGES: dict[str, tuple[dict[str, t.Any], Callable[[Mapping[str, t.Any]], t.Any]]] = {
-    "containers": (CONTAINERS, ContainerStage.parse),
-    "images": (IMAGES, ImageStage.parse),
-    "policy": (POLICY, PolicyStage.parse),
-    "build_cache": (BUILD_CACHE, BuildCacheStage.parse),
+#: The options of a stage, and what reads them.
+_Offer = t.Tuple[t.Dict[str, t.Any], "Callable[[Mapping[str, t.Any]], t.Any]"]
+
+
+# A host's Python compiles every file that it imports, each time anew: those of a stage that nobody asks for are left out.
+
+
+def _containers() -> _Offer:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._container import options, stage
+
+    return options.OPTIONS, stage.Stage.parse
+
+
+def _images() -> _Offer:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._image import options, stage
+
+    return options.OPTIONS, stage.Stage.parse
+
+
+def _policy() -> _Offer:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._policy import options, stage
+
+    return options.OPTIONS, stage.Stage.parse
+
+
+def _build_cache() -> _Offer:
+    from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache import options, stage
+
+    return options.OPTIONS, stage.Stage.parse
+
+
+#: The stages in the order of the chain: each with the options of its module, and what reads these.
+STAGES: dict[str, Callable[[], _Offer]] = {
+    "containers": _containers,
+    "images": _images,
+    "policy": _policy,
+    "build_cache": _build_cache,
 }
 
 #: The options of a target that images and build cache share.
@@ -76,7 +99,7 @@ def check(name: str, options: t.Any, common: Mapping[str, t.Any], shown_as: str 
         return Checked(errors=(f"{shown_as}: {options!r} is not a dictionary of options",))
     if not options:
         return Checked()
-    spec, parse = STAGES[name]
+    spec, parse = STAGES[name]()
     spec = {key: value for key, value in spec.items() if key not in _NOT_IN_A_CHAIN}
     errors = tuple(f"{shown_as}: {error}" for error in misshapen(spec, options))
     if errors:

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.report import record_facts
+from ansible_collections.imagewarden.docker.plugins.module_utils._build_cache.facts import record_facts
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import (
     container_facts,

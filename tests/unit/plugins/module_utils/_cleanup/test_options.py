@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import STAGES, check, did_you_mean
@@ -75,6 +79,35 @@ GIVEN = {
 def test_a_stage_takes_over_what_the_chain_says(stage) -> None:
     assert check(stage, GIVEN[stage], COMMON).stage.details == "all"
     assert check(stage, {**GIVEN[stage], "details": "changes"}, COMMON).stage.details == "changes"
+
+
+ROOMS = "ansible_collections.imagewarden.docker.plugins.module_utils"
+IMPORTS = [
+    # situation, the stages that have options
+    ("nothing", []),
+    ("a policy", ["policy"]),
+    ("images and a policy", ["images", "policy"]),
+    ("containers", ["containers"]),
+    ("build cache", ["build_cache"]),
+]
+
+
+@pytest.mark.parametrize("stages", cases(IMPORTS))
+def test_nothing_is_imported_for_a_stage_without_options(stages) -> None:
+    options = {**GIVEN, "build_cache": {"remove": {"unused": True}}}
+    given = {stage: options[stage] for stage in stages}
+    rooms = {"containers": "_container", "images": "_image", "policy": "_policy", "build_cache": "_build_cache"}
+    program = f"""
+import sys
+from ansible_collections.imagewarden.docker.plugins.modules import cleanup_chain
+from ansible_collections.imagewarden.docker.plugins.module_utils._cleanup.options import check
+for stage, options in {given!r}.items():
+    assert check(stage, options, {COMMON!r}).stage
+print([stage for stage, room in {rooms!r}.items() if f"{ROOMS}.{{room}}.stage" in sys.modules])
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == str(stages)
 
 
 NAMES = [
