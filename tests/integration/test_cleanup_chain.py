@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from tests.integration.module_run import run_module
 from tests.lab import state
+from tests.lab.fixtures import selected_engines
 
 pytestmark = pytest.mark.engine
 pytest_plugins = ["tests.lab.fixtures"]
@@ -238,3 +242,39 @@ def test_a_doubt_about_what_is_mounted_that_a_removal_ends_counts_to_the_end_of_
     for stage in ("images", "policy"):
         assert real["stages"][stage]["untagged"] == predicted["stages"][stage]["untagged"]
     assert real["stages"]["images"]["untagged"] == ["data:extra"]
+
+
+#: More than an Engine remembers.
+MANY_EVENTS = 260
+WEEK = 7 * 86400
+
+
+@pytest.mark.parametrize("engine", selected_engines()[:1], indirect=True)
+def test_what_was_used_stays_however_much_the_chain_removes_first(fresh_engine, tmp_path):
+    """The events of its own removals push those of the uses out, and a container that it stops was in use until then."""
+    client, usage_file = fresh_engine.client, tmp_path / "usage.json"
+    job, service, unused = (f"{state.token()}:1" for _image in range(3))
+    ids = {name: state.load_image(client, name, created="2021-01-01T00:00:00Z") for name in (job, service, unused)}
+    many = state.import_image(client, "many:0")
+    for number in range(1, MANY_EVENTS):
+        state.tag(client, many, f"many:{number}")
+    state.container(client, service, "running", name="service")
+    client.remove_container(state.container(client, job, "exited"))
+    known = {image_id: [time.time() - WEEK, None] for image_id in ids.values()}
+    engines = {client.info()["ID"]: {"updated": time.time(), "images": known}}
+    usage_file.write_text(json.dumps({"version": 1, "engines": engines}))
+    arguments = {
+        "docker_host": fresh_engine.docker_host,
+        "containers": {"names": ["service"], "states": ["running"], "stop_timeout": 0},
+        "images": {"patterns": ["many"]},
+        "policy": {
+            "remove": {"all_unused": True},
+            "keep": {"younger_than": "1d", "age_by": "used"},
+            "usage_file": str(usage_file),
+        },
+    }
+    predicted = run_module("cleanup_chain", arguments, check=True)
+    real = run_module("cleanup_chain", arguments)
+    assert promised(real) == promised(predicted)
+    assert len(real["stages"]["images"]["untagged"]) == MANY_EVENTS
+    assert {job, service} <= set(tags(fresh_engine))

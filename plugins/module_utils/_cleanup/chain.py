@@ -32,7 +32,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
     InvalidRequest,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.report import diff_headers, engine_facts
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place, save
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import Place, read_events, save
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.options import OPTIONS as POLICY_OPTIONS
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rest
@@ -126,6 +126,9 @@ class Chain:
     def run(self, engine: Engine, now: float, check_mode: bool) -> Report:
         """Plan and carry out each stage on what the earlier ones leave, or would leave in check mode."""
         snapshot = engine.read(layers=self.layers)
+        policy = dict(self.stages).get(POLICY)
+        if self.saves or (policy is not None and policy.minds_use):
+            read_events(engine, now)
         before, told = self._measure(engine, snapshot, now)
         run = _Run(self, engine, snapshot, now, check_mode)
         reports = dict(run.reports())
@@ -226,6 +229,9 @@ class _Run:
                 earlier.append(report.result)
             elif failed or report.result["changed"]:
                 self._snapshot = None
+                # What ran until it was removed was in use; the rest of what was done shows when the Engine is read anew.
+                if report.result.get("containers"):
+                    earlier.append({"containers": report.result["containers"]})
         self._save(earlier)
 
     def _save(self, earlier: list[dict[str, t.Any]]) -> None:

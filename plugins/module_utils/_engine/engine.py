@@ -62,6 +62,8 @@ _LISTING_TIMEOUT = 300
 _REMOVAL_TIMEOUT = 600
 _SAVE_TIMEOUT = 3600
 _COMMIT_TIMEOUT = 3600
+#: Before the first event of any Engine, in Unix seconds; it replays nothing unless asked since when.
+_EVER = 1.0
 #: Seconds for one registry to answer.
 _REGISTRY_TIMEOUT = 15
 
@@ -84,6 +86,7 @@ class Engine:
         self._journal = Journal(log, transport.host)
         #: What its clock showed when it was asked; ``None`` where it did not say.
         self.clock = wire.parse_clock(info)
+        self._replayed: tuple[wire.Event, ...] | None = None
         #: What an operator should know of how this Engine was found.
         self.notices = transport.notices
 
@@ -152,6 +155,12 @@ class Engine:
             return self._disk_usage(kind)
         except (EngineError, EngineUnavailable):
             return None
+
+    def replayed_events(self, until: float) -> tuple[wire.Event, ...]:
+        """What it still shows of the time until then; read once, since each removal pushes an old event out."""
+        if self._replayed is None:
+            self._replayed = tuple(self.events(_EVER, until))
+        return self._replayed
 
     def events(self, since: float, until: float) -> Iterator[wire.Event]:
         """``GET /events``: what the Engine replays of its last 256 since then, and what happens until then, as it happens.

@@ -11,12 +11,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import RUNNING_STATES
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.uses import uses_of
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import is_credible
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import Answer
@@ -90,6 +91,20 @@ def seen_in_use(snapshot: Snapshot, active: Mapping[str, float | None], now: flo
             if time is not None:
                 used[image_id] = max(time, used.get(image_id, time))
     return used
+
+
+def used_until_removed(record: UsageRecord, earlier: Iterable[Mapping[str, t.Any]], now: float) -> UsageRecord:
+    """The record with the use by running containers that earlier tasks removed: until ``now``, as the Engine's events show it.
+
+    Check mode only predicts that these are removed, so that no event shows it.
+    """
+    removed = (
+        entry
+        for result in earlier
+        for entry in result.get("containers") or ()
+        if isinstance(entry, dict) and entry.get("action") == "removed" and entry.get("state") in RUNNING_STATES
+    )
+    return record.noted({str(entry["image_id"]): now for entry in removed if entry.get("image_id")}, now)
 
 
 def newest_uses(*known: Mapping[str, float]) -> dict[str, float]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import typing as t
@@ -22,6 +23,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import (
     Evidence,
+    used_until_removed,
     weigh,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.plan import images_to_verify
@@ -38,9 +40,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Snapshot
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
     from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord
-
-#: Before the first event of any Engine, in Unix seconds; it replays nothing unless asked since when.
-_EVER = 1.0
 
 
 class Place(t.NamedTuple):
@@ -98,11 +97,21 @@ def with_replay(engine: Engine, snapshot: Snapshot, record: UsageRecord, now: fl
     return record.noted(replayed.used, now, replayed.watched), trouble
 
 
+def read_events(engine: Engine, now: float) -> None:
+    """Read what the Engine still shows of uses before removals push it out; who asks for it later gets it, or why it failed."""
+    with contextlib.suppress(EngineError, EngineUnavailable):
+        engine.replayed_events(_until(engine, now))
+
+
+def _until(engine: Engine, now: float) -> float:
+    return now if engine.clock is None else engine.clock
+
+
 def read_replay(engine: Engine, snapshot: Snapshot, covered: Watched | None, now: float) -> tuple[Replay, str | None]:
     """What the Engine still replays of uses, for one request; nothing, and why, where it does not show its events."""
-    until = now if engine.clock is None else engine.clock
+    until = _until(engine, now)
     try:
-        return replay(list(engine.events(_EVER, until)), snapshot, until, covered), None
+        return replay(engine.replayed_events(until), snapshot, until, covered), None
     except (EngineError, EngineUnavailable) as exc:
         trouble = f"uses of removed containers are not known, because the Engine shows no events: {exc}"
         return Replay({}, Watched(until, until)), trouble
@@ -147,7 +156,7 @@ def save(engine: Engine, earlier: Iterable[Mapping[str, t.Any]], place: Place, n
     listed = {image.id: image.unpacked for image in present.images}
     images = (dataclasses.replace(image, unpacked=listed[image.id]) for image in layered.images)
     snapshot = after_results(dataclasses.replace(layered, images=tuple(images)), earlier)
-    record, trouble = with_replay(engine, snapshot, record, now)
+    record, trouble = with_replay(engine, snapshot, used_until_removed(record, earlier, now), now)
     return SavedSnapshot(
         taken=now,
         snapshot=snapshot,

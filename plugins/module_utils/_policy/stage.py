@@ -20,7 +20,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._image.archive 
 from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import carry_out, predict
 from ansible_collections.imagewarden.docker.plugins.module_utils._options import at_least, parse_all
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.compose_files import read_compose_files
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import weigh
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidence import used_until_removed, weigh
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.measure import (
     Measured,
     Place,
@@ -99,6 +99,11 @@ class Stage:
         target = self.policy.target
         return Place(self.docker_host, self.usage_file, None if target is None else target.disk_path)
 
+    @property
+    def minds_use(self) -> bool:
+        """Whether it asks when images were last used."""
+        return self.policy.needs_use
+
     def ready(self) -> Stage:
         """The same after it has read what it names on the host, before any request. Raises :class:`InvalidRequest`.
 
@@ -123,7 +128,7 @@ class Stage:
         before = measure(engine, policy, host).after(predicted_bytes(present, earlier), counted_share(present))
         record, notice = (load if policy.needs_use else read_if_there)(usage_file, engine.facts.id)
         expected = after_results(present, earlier)
-        evidence = gather(engine, expected, policy, before, record, now)
+        evidence = gather(engine, expected, policy, before, used_until_removed(record, earlier, now), now)
         archive = Archive.at(self.archive_dir, engine)
         decision = plan_policy(expected, policy, evidence, self.rivals)
         outcome = carry_out(decision.plan, engine, check_mode, archive, self.parallel, engine.progress)
@@ -154,7 +159,7 @@ class Stage:
         before = _measured(saved, policy).after(predicted_bytes(present, earlier), counted_share(present))
         expected = after_results(present, earlier)
         evidence = dataclasses.replace(
-            weigh(expected, policy, saved.tagged, saved.active, saved.record, now),
+            weigh(expected, policy, saved.tagged, saved.active, used_until_removed(saved.record, earlier, now), now),
             images_size=before.images_size,
             file_system=without_doubt(before.file_system),
         )

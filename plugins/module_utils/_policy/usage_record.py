@@ -78,7 +78,7 @@ class UsageRecord:
             sightings[image_id] = Sighting(known.first_seen, max(times, default=None))
         return UsageRecord(sightings, self.watched if watched is None else watched.joined(self.watched))
 
-    def noted(self, used: Mapping[str, float], now: float, watched: Watched) -> UsageRecord:
+    def noted(self, used: Mapping[str, float], now: float, watched: Watched | None = None) -> UsageRecord:
         """The record with these uses, of images that it knows and others."""
         noted = self.seen(used, used, now, watched)
         return UsageRecord({**self.sightings, **noted.sightings}, noted.watched)

@@ -62,8 +62,9 @@ def replay(events: Sequence[Event], snapshot: Snapshot, until: float, covered: W
             if settled[reference] == number and found is not None:
                 names.learn(reference, found)
         if is_use(event):
-            maker = makers.setdefault(event.id, names.image_of(event.name))
-            for image_id in _meant(event, maker, names, covered):
+            if event.id not in makers:
+                makers[event.id] = None if _was_created_before(event, settled) else names.image_of(event.name)
+            for image_id in _meant(event, makers[event.id], names, covered):
                 used[image_id] = max(event.time, used.get(image_id, event.time))
     return Replay(used, Watched(min((event.time for event in events), default=until), until))
 
@@ -77,6 +78,15 @@ def _settled(events: Sequence[Event], names: Names) -> dict[Reference, int]:
         if _may_name(event) and not _renamed(event):
             last.update(dict.fromkeys(names.of(event.id), number))
     return last
+
+
+def _was_created_before(event: Event, settled: Iterable[Reference]) -> bool:
+    """Whether a container is older than all events, and its name moved since: it may have been created when it named another."""
+    if event.action == "create":
+        return False
+    with contextlib.suppress(ValueError):
+        return Reference.parse(event.name) in settled
+    return False
 
 
 def _meant(event: Event, maker: str | None, names: Names, covered: Watched | None) -> Iterable[str]:

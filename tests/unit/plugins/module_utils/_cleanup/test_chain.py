@@ -35,10 +35,16 @@ class FakeEngine:
     """Counts how often it is read."""
 
     facts = EngineFacts(host="web-1")
+    clock = None
 
     def __init__(self, loses_at: int = 99) -> None:
         self.reads = 0
+        self.asked_for_events = False
         self._loses_at = loses_at
+
+    def replayed_events(self, until: float) -> tuple[()]:
+        self.asked_for_events = True
+        raise EngineError(403, "no events here")
 
     def read(self, layers: bool = False) -> Snapshot:
         self.reads += 1
@@ -50,8 +56,9 @@ class FakeEngine:
 class FakeStage:
     """Returns or raises what it was given, and remembers what it was planned on."""
 
-    def __init__(self, result) -> None:
+    def __init__(self, result, minds_use=False) -> None:
         self._result = result
+        self.minds_use = minds_use
         self.earlier: list = []
         self.snapshot = Snapshot()
 
@@ -131,6 +138,22 @@ def test_a_stage_has_the_doubts_of_the_beginning_about_what_is_mounted() -> None
     made, stages = chain(CHANGED, CHANGED, {})
     made.run(Doubting(), 0.0, False)
     assert [stage.snapshot.containers[0].moved_mounts for stage in stages] == [{"m:1"}] * 3
+
+
+def test_a_run_hands_on_which_containers_were_removed() -> None:
+    removed = [{"id": "a", "action": "removed", "state": "running", "image_id": "sha256:a1"}]
+    made, stages = chain({**CHANGED, "containers": removed}, {}, {})
+    made.run(FakeEngine(), 0.0, False)
+    assert [stage.earlier for stage in stages] == [[], [{"containers": removed}], [{"containers": removed}]]
+
+
+def test_past_uses_are_read_before_removals_push_them_out() -> None:
+    for minds_use in (True, False):
+        made, stages = chain({}, {}, {})
+        stages[2].minds_use = minds_use
+        engine = FakeEngine()
+        assert "failed" not in made.run(engine, 0.0, False).result
+        assert engine.asked_for_events is minds_use
 
 
 SAVES = [
@@ -213,6 +236,7 @@ class FakePolicy:
 
     result: dict
     rivals: object = None
+    minds_use: bool = False
 
     def run(self, engine, snapshot, now, check_mode, earlier) -> Report:
         if self.rivals is None:

@@ -577,6 +577,16 @@ def test_events_are_lines_whatever_the_parts_in_which_they_arrive():
         list(Engine(known).events(1, 2))
 
 
+def test_what_an_engine_replays_is_read_once():
+    known = transport()
+    asked = []
+    known.stream = lambda path, query, as_it_comes: asked.append(query) or iter([b"{}\n"])
+    engine = Engine(known)
+    assert len(engine.replayed_events(9)) == 1
+    assert engine.replayed_events(10) is engine.replayed_events(11)
+    assert asked == [{"since": "1.000000000", "until": "9.000000000"}]
+
+
 def test_a_container_is_found_by_its_whole_id():
     listed = [{"Id": "abcd", "ImageID": image_id("a1")}, {"Id": "abc", "ImageID": image_id("b1")}]
     known = Engine(transport({"/containers/json": listed}))

@@ -11,6 +11,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.evidenc
     last_used,
     newest_uses,
     seen_in_use,
+    used_until_removed,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
     Sighting,
@@ -95,3 +96,23 @@ def test_the_newest_of_several_uses_counts():
 def test_since_when_uses_are_known():
     assert Evidence(NOW).known_since is None
     assert Evidence(NOW, record=UsageRecord({}, Watched(3, 9))).known_since == 3
+
+
+def handled(state, action="removed", of=A):
+    return [{"containers": [{"state": state, "action": action, "image_id": of}]}]
+
+
+REMOVED = [
+    # situation, results of earlier tasks, when the image was last used
+    ("a running container was removed", handled("running"), NOW),
+    ("a stopped one was removed", handled("exited"), 2),
+    ("a running one was kept", handled("running", "kept"), 2),
+    ("one whose image is not known", handled("running", of=None), 2),
+    ("tasks without containers", [{"containers": None}, {}, {"containers": ["web"]}], 2),
+]
+
+
+@pytest.mark.parametrize(("earlier", "expected"), cases(REMOVED))
+def test_what_earlier_tasks_removed_was_used_until_then(earlier, expected):
+    record = used_until_removed(UsageRecord({A: Sighting(1, 2)}), earlier, NOW)
+    assert record.sightings == {A: Sighting(1, expected)}

@@ -28,7 +28,7 @@ THERE = HOST.containers[0].id
 UNTAGGED, APP = {A: 10}, {A: 10, B: 10, D: 10}
 
 
-def used(name, time, action="start", of="x"):
+def used(name, time, action="create", of="x"):
     return Event("container", action, of, name, time)
 
 
@@ -55,6 +55,10 @@ REPLAYS = [
     ("a removal is no use", [used("c:1", 10, "destroy")], {}),
     ("nor is a health check", [used("c:1", 10, "exec_start")], {}),
     ("an image that was pulled is not used by it", [named("pull", "c1", "c:1", 10)], {}),
+    ("an older container by a name that did not move", [used("c:1", 10, "die")], {C: 10}),
+    ("one of a name that moved since", [named("tag", "b1", "app:1", 5), used("app:1", 10, "die")], APP),
+    ("one by an ID, whatever moved", [named("tag", "b1", "app:1", 5), used(A, 10, "die")], {A: 10}),
+    ("one by what is no name", [named("tag", "b1", "app:1", 5), used("?", 10, "die")], UNTAGGED),
     (
         "a tag that was moved: before, it was the other image's",
         [named("tag", "a1", "app:1", 1), used("app:1", 10), named("tag", "b1", "app:1", 20)],
