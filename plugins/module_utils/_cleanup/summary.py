@@ -71,6 +71,7 @@ def host_summary(chains: Iterable[Mapping[str, t.Any]], check_mode: bool) -> dic
         "changed": any(engine["changed"] for engine in engines),
         "check_mode": check_mode,
         **add(engines),
+        "space_measured": _measured(engines),
         "message": "; ".join(_located(engine, len(engines)) for engine in failures),
     }
     return {**summary, "summary": _sentence(summary, engines), "engines": engines}
@@ -150,11 +151,18 @@ def _engine(chain: Mapping[str, t.Any]) -> dict[str, t.Any]:
         "message": _one_line(chain.get("msg") or "no reason was given") if failed else "",
         "changed": any(result.get("changed") for result in ran.values()),
         **count(ran),
+        "space_measured": chain.get("space_measured"),
         "notices": list(chain.get("notices") or []),
         "before": chain.get("before"),
         "after": chain.get("after"),
         "stages": {stage: _stage(ran.get(stage)) for stage in STAGES},
     }
+
+
+def _measured(engines: Sequence[Mapping[str, t.Any]]) -> int | None:
+    """The bytes that were really freed, where that was measured on every Engine on which something changed."""
+    sizes = [engine["space_measured"] for engine in engines if engine["changed"]]
+    return None if not sizes or None in sizes else sum(sizes)
 
 
 def _failed_stage(chain: Mapping[str, t.Any], ran: Mapping[str, Mapping[str, t.Any]]) -> str:

@@ -287,3 +287,21 @@ def test_a_large_fleet_has_a_short_table() -> None:
     assert lines[52].startswith("total")
     assert sum(1 for line in lines if line.startswith("FAILED db-")) == 50
     assert "and 1 more host that failed" in lines
+
+
+MEASURED = [
+    # situation, what was measured on each Engine, and whether it changed; what is known of the host
+    ("no Engine", [], None),
+    ("nothing changed", [(None, False)], None),
+    ("one of two changed", [(500, True), (None, False)], 500),
+    ("both changed", [(500, True), (-20, True)], 480),
+    ("one does not show it", [(500, True), (None, True)], None),
+]
+
+
+@pytest.mark.parametrize(("engines", "expected"), cases(MEASURED))
+def test_what_was_really_freed_is_told_where_every_engine_shows_it(engines, expected):
+    chains = [{**chain(policy=POLICY if changed else IDLE), "space_measured": size} for size, changed in engines]
+    summary = host_summary(chains, False)
+    assert summary["space_measured"] == expected
+    assert [engine["space_measured"] for engine in summary["engines"]] == [size for size, _changed in engines]
