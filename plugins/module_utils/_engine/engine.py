@@ -64,6 +64,8 @@ _SAVE_TIMEOUT = 3600
 _COMMIT_TIMEOUT = 3600
 #: Before the first event of any Engine, in Unix seconds; it replays nothing unless asked since when.
 _EVER = 1.0
+#: What an Engine answers that is not a manager of a Swarm, and a manager too that is not ready (daemon/cluster/cluster.go).
+_NO_MANAGER, _STARTS = "is not a swarm manager", "Manager is being prepared"
 #: Seconds for one registry to answer.
 _REGISTRY_TIMEOUT = 15
 
@@ -176,11 +178,15 @@ class Engine:
             yield wire.parse_event(_decoded(rest))
 
     def services(self) -> tuple[wire.Service, ...] | None:
-        """``GET /services``; ``None`` where the Engine is not a manager of a Swarm."""
+        """``GET /services``; ``None`` where the Engine is not a manager of a Swarm.
+
+        Raises :class:`EngineError` of a manager that cannot say: one that is locked, starts, or has lost the others.
+        """
         try:
             return wire.parse_services(self._transport.get("/services"))
         except EngineError as exc:
-            if exc.status in (404, 503):
+            is_refused = exc.status == 503 and _NO_MANAGER in exc.explanation and _STARTS not in exc.explanation
+            if is_refused and wire.swarm_is_settled(self._transport.get("/info")):
                 return None
             raise
 

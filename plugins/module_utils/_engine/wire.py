@@ -570,6 +570,12 @@ def parse_services(listed: t.Any) -> tuple[Service, ...]:
     return tuple(sorted(services, key=lambda service: service.name))
 
 
+def swarm_is_settled(info: t.Any) -> bool:
+    """Whether ``GET /info`` shows a node that is outside of a Swarm or works in one: not one that is locked, pending or in error."""
+    state = _string(_fields(_object(info, "the information on the Engine"), "Swarm"), "LocalNodeState")
+    return state in ("", "inactive", "active")
+
+
 def _service(raw: dict[str, t.Any]) -> Service:
     spec = _fields(raw, "Spec")
     modes = _fields(spec, "Mode")

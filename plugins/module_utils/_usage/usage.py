@@ -96,23 +96,36 @@ def only_in_use(snapshot: Snapshot) -> Snapshot:
     """The snapshot with only the images that containers use.
 
     An image that was removed under its container counts too, with the name that the container was created by: elsewhere it
-    may still be there.
+    may still be there. So does what a container mounts by a name that has moved or is gone, by this name: such an image
+    has no ID here.
     """
     uses = uses_of(snapshot)
-    used = [image for image in snapshot.images if uses.known(image.id)]
+    mounted = _parsed(source for container in uses.unknown_mounts for source in container.mounted_images)
+    used = [i for i in snapshot.images if uses.known(i.id) or not mounted.isdisjoint(i.references)]
     lost = sorted(uses.made_from.keys() - {image.id for image in snapshot.images} - {""})
     used += [Image(id=image_id, references=_names_of(uses.made_from[image_id])) for image_id in lost]
+    gone = mounted.difference(*(image.references for image in snapshot.images))
+    used += [Image(id="", references=_in_order(gone))] if gone else []
     return dataclasses.replace(snapshot, images=tuple(used))
 
 
 def _names_of(containers: Iterable[Container]) -> tuple[Reference, ...]:
     """The names by which containers were created; the Engine prints an ID instead of one that has moved on."""
-    names: dict[Reference, None] = {}
-    for container in containers:
-        if container.image and id_prefix(container.image) is None and not is_image_id(container.image):
+    return _in_order(_parsed(container.image for container in containers))
+
+
+def _parsed(names: Iterable[str]) -> set[Reference]:
+    """The references among these names; an ID is none."""
+    found = set()
+    for name in names:
+        if name and id_prefix(name) is None and not is_image_id(name):
             with contextlib.suppress(ValueError):
-                names[Reference.parse(container.image)] = None
-    return tuple(sorted(names, key=lambda reference: reference.full))
+                found.add(Reference.parse(name))
+    return found
+
+
+def _in_order(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    return tuple(sorted(references, key=lambda reference: reference.full))
 
 
 def services_report(services: Iterable[Service] | None) -> list[dict[str, t.Any]]:

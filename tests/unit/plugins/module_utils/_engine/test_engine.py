@@ -178,6 +178,37 @@ def test_without_a_common_version_the_message_tells_both_sides(answer, wanted, s
         assert words in str(failure.value)
 
 
+WORKER = "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state."
+OUTSIDE = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" and try again.'
+STARTS = "This node is not a swarm manager. Manager is being prepared or has trouble connecting to the cluster."
+LOCKED = "Swarm is encrypted and needs to be unlocked before it can be used."
+LEADERLESS = "rpc error: code = Unknown desc = The swarm does not have a leader."
+SWARMS = [
+    # situation, status, what the Engine says, state of the node, whether it surely knows of no services
+    ("a worker", 503, WORKER, "active", True),
+    ("outside of a Swarm", 503, OUTSIDE, "inactive", True),
+    ("an Engine that does not say its state", 503, OUTSIDE, "", True),
+    ("a manager that starts", 503, STARTS, "active", False),
+    ("a manager that cannot start", 503, OUTSIDE, "error", False),
+    ("a manager that waits", 503, OUTSIDE, "pending", False),
+    ("a manager that is locked", 503, LOCKED, "locked", False),
+    ("a manager without a leader", 503, LEADERLESS, "active", False),
+    ("a manager that fails", 500, LEADERLESS, "active", False),
+    ("something in between", 404, "page not found", "active", False),
+]
+
+
+@pytest.mark.parametrize(("status", "says", "state", "is_sure"), cases(SWARMS))
+def test_services_are_unknown_unless_the_engine_is_surely_no_manager(status, says, state, is_sure):
+    info = {"DriverStatus": [], "Swarm": {"LocalNodeState": state}}
+    engine = Engine(transport({"/services": EngineError(status, says), "/info": info}))
+    if is_sure:
+        assert engine.services() is None
+        return
+    with pytest.raises(EngineError, match="the Engine answered"):
+        engine.services()
+
+
 def test_an_unknown_engine_is_asked_for_nothing_more():
     used = FakeTransport({"/version": {"ApiVersion": "1.41", "Components": [{"Name": "Podman Engine"}]}})
     with pytest.raises(EngineUnavailable):

@@ -79,6 +79,28 @@ def test_only_images_in_use_are_told_when_asked():
     assert result["summary"] == "4 images in use, 5 containers"
 
 
+MOUNTS = [
+    # situation, the mount of a container, images in use by ID and names
+    ("a name that is gone", {"mounted_images": ("gone:1",)}, {"": ["gone:1"]}),
+    (
+        "a name that has moved",
+        {"mounted_images": ("tool:1",), "moved_mounts": frozenset(["tool:1"])},
+        {image_id("b1"): ["tool:1"]},
+    ),
+    ("a name that is known", {"mounted_images": ("tool:1",)}, {image_id("b1"): ["tool:1"]}),
+    ("an ID that is gone", {"mounted_images": (image_id("ff"),)}, {}),
+    ("no name", {"mounted_images": ("<none>",)}, {}),
+]
+
+
+@pytest.mark.parametrize(("mount", "used"), [row[1:] for row in MOUNTS], ids=[row[0] for row in MOUNTS])
+def test_what_a_container_mounts_is_in_use_by_its_name(mount, used):
+    host = snapshot(image("a1", "app:1"), image("b1", "tool:1"), container("web", "a1", image="app:1", **mount))
+    result = usage_report(host, None, Moments(), None, NOTHING_SEEN, NOW, in_use=True)
+    found = {entry["id"]: entry["references"] for entry in result["images"]}
+    assert found == {image_id("a1"): ["app:1"], **used}
+
+
 OLD = {"name": "old", "id": "6f6c64000000", "state": "exited"}
 WEB = {"name": "web", "id": "776562000000", "state": "exited"}
 SEEN = UsageRecord({image_id("c1"): Sighting(CREATED, CREATED + 60), image_id("a1"): Sighting(CREATED, CREATED)})
