@@ -42,7 +42,7 @@ options:
       - Return in RV(images) only those that containers use, with two requests. RV(totals) is V(null) then, because nothing
         else is requested, whatever O(totals) and O(inspect) are.
       - An image that was removed under its container is there too, with the name that the container was created by. So is what a
-        container mounts by a name that is gone, with this name and an empty ID.
+        container mounts by a name that no image has any more, with this name and an empty ID.
       - With it a play finds what one host needs and another one must keep, at a size that does not grow with the number of
         images.
     type: bool
