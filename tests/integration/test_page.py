@@ -323,10 +323,11 @@ def test_the_run_before_is_beside_this_one_without_being_asked_for(browser, tmp_
     assert browser.messages() == []
 
 
-def test_what_is_kept_for_other_hosts_is_shown(browser, tmp_path) -> None:
+def test_what_is_kept_for_other_hosts_and_since_when_uses_are_known_is_shown(browser, tmp_path) -> None:
     report = fleet()
     for host in report["hosts"][:2]:
         host["engines"][0]["stages"]["policy"]["kept_by_list"] = [{"target": HOSTILE, "reason": f"used on {HOSTILE}"}]
+        host["engines"][0]["stages"]["policy"]["usage_known_since"] = "2026-11-18T12:00:00Z"
         host["keep_used_on"] = {"hosts": 3, "unknown": [{"host": HOSTILE, "reason": "refused"}]}
     browser.look_as()
     browser.open(write(tmp_path, report).page)
@@ -337,6 +338,7 @@ def test_what_is_kept_for_other_hosts_is_shown(browser, tmp_path) -> None:
     assert (
         f"what 3 hosts of image_cleanup_keep_used_on use. It is not known what is used on {HOSTILE} (refused)." in text
     )
+    assert "Every use of an image is known since 2026-11-18 (10 d)." in text
     assert browser.messages() == []
 
 

@@ -656,6 +656,10 @@
     }
     columns.push(name("Containers", users), name("ID", (image) => image.id), text("Stage", (image) => image.stage));
     list(made, where, "Images", "image", images, columns, "Size");
+    const since = ((stages || {}).policy || {}).usage_known_since;
+    if (since) {
+      made.append("p").attr("class", "note").text(`Every use of an image is known since ${date(since)} (${age(since)}).`);
+    }
     if (!images.some((image) => image.action === "kept")) {
       made.append("p").attr("class", "note").text("Kept images are not listed: details: all lists them.");
     }

@@ -51,6 +51,7 @@ _TOLD = (
     "images",
     "records",
     "kept_by_list",
+    "usage_known_since",
     "space_reclaimed",
     "space_exact",
     "space_expected",

@@ -30,7 +30,10 @@ if t.TYPE_CHECKING:
 #: Lists of a stage's result, and what one entry is.
 KINDS = {"containers": "container", "images": "image", "records": "cache record"}
 #: What else of a stage the page shows.
-_TOLD = ("changed", "failed", "message", "summary", "conflicts", "committed", "archived", "kept_by_list")
+_TOLD = (
+    *("changed", "failed", "message", "summary", "conflicts", "committed", "archived"),
+    *("kept_by_list", "usage_known_since"),
+)
 _IDS = ("id", "image_id")
 #: Images that are listed because many hosts have them, or because a list keeps them.
 _SHARED = 200
