@@ -578,6 +578,12 @@ images:
       description: When it was created. V(null) where the date is missing or that of a reproducible build.
       type: str
       sample: "2026-02-03T04:05:06Z"
+    last_used:
+      description: When it was last used, as far as the containers, the Engine's last events and O(usage_file) show. V(null) if nothing is
+        known of a use, or if it is in use.
+      returned: if the policy asks for the last use
+      type: str
+      sample: "2026-03-02T21:15:00Z"
     containers:
       description: The containers created from it and those that mount it, each with C(name), C(id) (short) and C(state).
       type: list

@@ -17,7 +17,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._sizes import h
 from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.imagewarden.docker.plugins.module_utils._engine.disk import FileSystem
     from ansible_collections.imagewarden.docker.plugins.module_utils._image.execute import Outcome
@@ -41,6 +41,8 @@ def policy_report(
     """The result of a policy. ``after`` is what was measured after a real run, and what is predicted in check mode."""
     result = report(outcome, details, layers)
     _explain(result["images"], decision)
+    if policy.needs_use:
+        _add_last_use(result["images"], evidence)
     result["kept_by_list"] = [{"target": kept.target, "reason": kept.reason.text} for kept in decision.listed]
     limit = policy.keep.younger_than
     result["guard"] = None if decision.breach is None else _guard(decision.breach, decision)
@@ -90,6 +92,14 @@ def _explain(images: Sequence[dict[str, t.Any]], decision: Decision) -> None:
             continue
         selected = f"{entry['rule'].partition(': ')[0]} selects it, and {why}"
         entry["reason"] = selected if entry["action"] == DELETED else f"{entry['reason']}; {selected}"
+
+
+def _add_last_use(images: Iterable[dict[str, t.Any]], evidence: Evidence) -> None:
+    """When each was last used. Of what is in use now that is no time: it would be another one in check mode and in the run."""
+    for entry in images:
+        sighting = evidence.record.sightings.get(entry["id"])
+        used = None if sighting is None else sighting.last_used
+        entry["last_used"] = None if used is None or used >= evidence.now else format_time(used)
 
 
 def _guard(breach: Breach, decision: Decision) -> dict[str, t.Any]:

@@ -18,8 +18,13 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.report 
     too_little_known,
 )
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.request import Policy
-from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import UsageRecord, Watched
+from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import (
+    Sighting,
+    UsageRecord,
+    Watched,
+)
 from ansible_collections.imagewarden.docker.plugins.module_utils._sharing import Rivals
+from ansible_collections.imagewarden.docker.plugins.module_utils._times import format_time
 
 from ..builders import CREATED, cases, image, image_id, snapshot
 
@@ -297,6 +302,27 @@ def test_a_policy_by_use_that_knows_too_little_says_so(params, ago, warns):
     assert [text.partition(":")[0].rpartition(" since ")[0] for text in texts] == (
         ["every use of an image is known only"] if warns else []
     )
+
+
+LAST_USES = [
+    # situation, what is known of the use of an image (seconds ago), what the result shows
+    ("an image that was used", Sighting(NOW - DAY, NOW - 60), format_time(NOW - 60)),
+    ("one that is in use", Sighting(NOW - DAY, NOW), None),
+    ("one that was never seen used", Sighting(NOW - DAY), None),
+]
+
+
+@pytest.mark.parametrize(("sighting", "expected"), cases(LAST_USES))
+def test_the_last_use_of_an_image_is_in_the_result_of_a_policy_by_use(sighting, expected):
+    record = UsageRecord({HOST.images[0].id: sighting})
+    for params, shown in (({}, "not asked for"), (BY_AGE, expected)):
+        policy = Policy.parse({"remove": {"all_unused": True}, **params})
+        known = Evidence(NOW, record=record)
+        decision = plan_policy(HOST, policy, known)
+        result = policy_report(predict(decision.plan), decision, policy, known, UNMEASURED, UNMEASURED, "all", False)
+        found = {entry["id"]: entry.get("last_used", "not asked for") for entry in result["images"]}
+        assert found[HOST.images[0].id] == shown
+        assert found[HOST.images[1].id] == (None if params else shown)
 
 
 def test_since_when_uses_are_known_is_in_the_result():
