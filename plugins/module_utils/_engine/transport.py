@@ -219,6 +219,11 @@ def connect(params: Mapping[str, t.Any]) -> Transport:
     return Transport(session, connection)
 
 
+def connect_locally(connection: Connection) -> Transport:
+    """The way to an Engine of this machine, for a program that does without the SDK and without Ansible."""
+    return Transport(LocalSession(connection.address.path), connection)
+
+
 def _session(connection: Connection) -> LocalSession | SdkSession:
     if connection.address.is_local:
         return LocalSession(connection.address.path)

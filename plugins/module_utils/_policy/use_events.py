@@ -29,6 +29,10 @@ _USES = frozenset(["create", "start", "restart", "unpause", "die"])
 _NAMES_NOTHING = frozenset(["delete", "untag", "push", "save", "prune"])
 
 
+#: The most events that an Engine replays.
+REPLAYED = 256
+
+
 class Replay(t.NamedTuple):
     """What an Engine replayed: when each image was used, by ID, and the time in which no use was missed."""
 
