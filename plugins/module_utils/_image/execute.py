@@ -192,10 +192,16 @@ def _settled(outcomes: list[StepOutcome], plan: Plan, witness: _Witness) -> list
         left = witness.images()
     except (EngineError, EngineLost):
         left = {image_id: Image(image_id) for outcome in outcomes for image_id in outcome.step.effect.survives}
-        return [_confirmed(outcome, left) for outcome in outcomes]
+        return [_confirmed(outcome, left, frozenset()) for outcome in outcomes]
+    still_named = frozenset(
+        reference.familiar
+        for image in plan.snapshot.images
+        for reference in image.references
+        if image.id in left and reference in left[image.id].references
+    )
     reported = {image_id for outcome in outcomes for image_id in outcome.deleted}
     parents = {image.id: image.parent for image in plan.snapshot.images}
-    return [_confirmed(_with_company(outcome, parents, left, reported), left) for outcome in outcomes]
+    return [_confirmed(_with_company(outcome, parents, left, reported), left, still_named) for outcome in outcomes]
 
 
 def _with_company(
@@ -214,11 +220,11 @@ def _with_company(
     return outcome._replace(deleted=(*outcome.deleted, *along)) if along else outcome
 
 
-def _confirmed(outcome: StepOutcome, left: dict[str, Image]) -> StepOutcome:
+def _confirmed(outcome: StepOutcome, left: t.Container[str], still_named: t.AbstractSet[str]) -> StepOutcome:
     """Without the images and names that the Engine said it removed and lists all the same."""
     kept = [image_id for image_id in outcome.deleted if image_id in left]
-    image, reference = left.get(outcome.step.candidate.removal.image_id), outcome.step.candidate.removal.reference
-    there = [name for name in outcome.untagged if image and name in {ref.familiar for ref in image.references}]
+    reference = outcome.step.candidate.removal.reference
+    there = [name for name in outcome.untagged if name in still_named]
     if not kept and not there:
         return outcome
     reasons = [f"the Engine reported {short_id(image_id)} as deleted, but still lists it" for image_id in kept]
