@@ -133,8 +133,8 @@ def _promises(data: dict[str, t.Any], counts: t.Mapping[str, int]) -> str:
 def _measured(data: dict[str, t.Any]) -> str:
     intro = (
         "A campaign makes random states on real Engines from a seed, and compares what was predicted with what happened. The"
-        " same command at the same commit makes the same cases. These are runs of 28 November 2026, with those that found"
-        " something. Where no commit is given, the code was still being worked on during the run."
+        " same command at the same commit makes the same cases. These are runs of 28 and 29 November 2026, with those that"
+        " found something. Where no commit is given, the code was still being worked on during the run."
     )
     rows = [
         (

@@ -57,6 +57,7 @@ def test_every_command_of_a_campaign_can_be_given(row):
     known = set(re.findall(r'"(--[a-z]+)"', campaign))
     if "main(CAMPAIGN" in campaign:
         known |= set(re.findall(r'"(--[a-z]+)"', source("campaign/harness.py")))
+        known |= {f"--{variant}" for variant in re.findall(r"main\(CAMPAIGN, ([a-z]+)=", campaign)}
     assert set(re.findall(r"--[a-z]+", row["options"])) <= known
     engines = row["options"].partition("--engines ")[2].split(",")
     assert set(engines) <= set(re.findall(r'EngineKind\("([^"]+)"', source("lab/engines.py")))
