@@ -16,9 +16,18 @@ from xdist.scheduler import LoadScopeScheduling
 pytest.register_assert_rewrite("tests.integration.image_task")
 
 from tests.lab.engines import ENGINE_NAMES
-from tests.lab.fixtures import engine, fresh_engine, lab, recording_proxy, registry, skipped_line, tls_engine
+from tests.lab.fixtures import (
+    engine,
+    fresh_engine,
+    lab,
+    one_engine,
+    recording_proxy,
+    registry,
+    skipped_line,
+    tls_engine,
+)
 
-__all__ = ["engine", "fresh_engine", "lab", "recording_proxy", "registry", "tls_engine"]
+__all__ = ["engine", "fresh_engine", "lab", "one_engine", "recording_proxy", "registry", "tls_engine"]
 
 _ENGINE = re.compile(rf"\[({'|'.join(ENGINE_NAMES)})(?=[\]-])")
 

@@ -20,7 +20,7 @@ from tests.integration.ansible_run import run_ansible
 from tests.integration.image_task import all_of
 from tests.integration.module_run import run_module
 from tests.lab import archive, state
-from tests.lab.fixtures import selected_engines
+from tests.lab.fixtures import emptied_engine
 from tests.lab.proxy import RecordingProxy
 
 pytestmark = pytest.mark.engine
@@ -34,10 +34,8 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module", name="one_engine")
 def fixture_one_engine(lab):
-    """What is wrong in a task does not depend on the Engine: one is enough."""
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
+    """One Engine for all: a task that is wrong leaves it as it is."""
+    with emptied_engine(lab) as engine:
         state.import_image(engine.client, "app:1", runnable=False)
         yield engine
 

@@ -12,13 +12,11 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy import 
 from tests.integration.image_task import all_of
 from tests.integration.module_run import run_module
 from tests.lab import state
-from tests.lab.engines import engine_kind
-from tests.lab.fixtures import selected_engines
+from tests.lab.fixtures import on_one_of_each_store
 
 #: The files are read without an Engine, and what an Engine holds depends on its store alone.
-ENGINES = list({engine_kind(name).store: name for name in selected_engines()}.values())
 
-pytestmark = [pytest.mark.engine, pytest.mark.parametrize("engine", ENGINES, indirect=True)]
+pytestmark = [pytest.mark.engine, on_one_of_each_store]
 pytest_plugins = ["tests.lab.fixtures"]
 
 PROMISED = ("failed", "changed", "untagged", "deleted", "absent", "conflicts", "images", "diff")

@@ -19,7 +19,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._engine import 
 from tests.integration.module_run import run_module
 from tests.lab import state
 from tests.lab.directory import LabDirectory
-from tests.lab.fixtures import selected_engines
 from tests.lab.tls_engine import make_certificates
 
 pytestmark = pytest.mark.engine
@@ -183,14 +182,6 @@ def test_a_private_key_is_in_no_result(secured, strangers, changes):
 
 
 # TCP and the socket
-
-
-@pytest.fixture(name="one_engine")
-def fixture_one_engine(lab):
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
-        yield engine
 
 
 @pytest.fixture(name="filled")

@@ -14,6 +14,7 @@ from docker.errors import NotFound
 
 from tests.integration.module_run import run_module
 from tests.lab import state
+from tests.lab.fixtures import on_one_of_each_store
 
 pytestmark = pytest.mark.engine
 pytest_plugins = ["tests.lab.fixtures"]
@@ -395,6 +396,7 @@ SPOILT = [
 
 
 @pytest.mark.parametrize(("method", "path", "spoilt"), [row[1:] for row in SPOILT], ids=[row[0] for row in SPOILT])
+@on_one_of_each_store
 def test_what_is_so_is_reported_and_the_rest_goes_on(method, path, spoilt, fresh_engine, recording_proxy):
     client = fresh_engine.client
     image = state.import_image(client, "app:1")
@@ -425,6 +427,7 @@ REFUSALS = [
 @pytest.mark.parametrize(
     ("method", "path", "status", "message", "reason"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
 )
+@on_one_of_each_store
 def test_one_that_cannot_be_removed_does_not_stop_the_rest(
     method, path, status, message, reason, fresh_engine, recording_proxy
 ):

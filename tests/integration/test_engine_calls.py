@@ -14,6 +14,7 @@ import pytest
 from tests.integration.image_task import all_of
 from tests.integration.module_run import run_module
 from tests.lab import state
+from tests.lab.fixtures import on_one_of_each_store
 
 pytestmark = pytest.mark.engine
 
@@ -159,6 +160,7 @@ def test_every_removal_is_addressed_in_full(task, proxy, client, fresh_engine, a
     ]
 
 
+@on_one_of_each_store
 def test_a_bad_option_sends_nothing(task, proxy):
     for options in ({"names": ["A"]}, {"patterns": ["["]}, {"filters": {"x": 1}}, {}):
         assert task(**options)["failed"]
@@ -273,6 +275,7 @@ def test_an_image_that_somebody_else_removed_is_no_error(task, proxy, client):
 # Faults
 
 
+@on_one_of_each_store
 def test_an_error_half_way_tells_what_was_done_and_the_next_run_finishes(task, proxy, client, address):
     images = [plain(client, f"app:{number}") for number in (1, 2, 3)]
     proxy.answer("DELETE", rf"/images/.*{images[1]}\?", 500, "driver failed to remove a layer", times=1)
@@ -289,6 +292,7 @@ def test_an_error_half_way_tells_what_was_done_and_the_next_run_finishes(task, p
     assert (result["deleted"], result["absent"]) == ([images[1]], ["app:1", "app:3"])
 
 
+@on_one_of_each_store
 def test_an_error_after_the_removal_still_tells_of_it(task, proxy, client):
     image = plain(client, "app:1")
 
@@ -303,6 +307,7 @@ def test_an_error_after_the_removal_still_tells_of_it(task, proxy, client):
     assert any("it was removed all the same" in str(text) for text in result["warnings"])
 
 
+@on_one_of_each_store
 def test_an_answer_that_never_comes_still_tells_what_was_done(task, proxy, client):
     images = [plain(client, f"app:{number}") for number in (1, 2)]
     proxy.before("DELETE", rf"/images/.*{images[0]}", lambda: client.remove_image("app:1"))
@@ -313,6 +318,7 @@ def test_an_answer_that_never_comes_still_tells_what_was_done(task, proxy, clien
     assert any("app:1: cannot connect to unix://" in str(text) for text in result["warnings"])
 
 
+@on_one_of_each_store
 def test_an_answer_that_is_lost_before_the_removal_is_asked_for_again(task, proxy, client):
     image = plain(client, "app:1")
     proxy.cut("DELETE", DELETE)
@@ -321,6 +327,7 @@ def test_an_answer_that_is_lost_before_the_removal_is_asked_for_again(task, prox
     assert result["deleted"] == [image]
 
 
+@on_one_of_each_store
 def test_a_not_found_of_what_is_listed_is_a_failure_in_the_engines_words(task, proxy, client):
     plain(client, "app:1")
     proxy.answer("DELETE", DELETE, 404, "No such image: app:1", times=1)
@@ -342,6 +349,7 @@ def test_a_parent_that_the_containerd_store_reports_as_deleted_and_keeps_is_not_
     assert not left & set(result["deleted"])
 
 
+@on_one_of_each_store
 def test_a_refusal_is_a_conflict_in_the_engines_words(task, proxy, client):
     plain(client, "app:1")
     words = "conflict: unable to delete app:1 (must be forced) - image is being used by stopped container 1234"
@@ -353,6 +361,7 @@ def test_a_refusal_is_a_conflict_in_the_engines_words(task, proxy, client):
     assert not task(names=["app:1"], on_conflict="skip")["failed"]
 
 
+@on_one_of_each_store
 def test_images_that_cannot_be_inspected_are_removed_as_they_are_listed(task, proxy, client):
     images = [plain(client, f"app:{number}") for number in (1, 2, 3)]
     proxy.cut("GET", r"/images/.+/json", times=None)
@@ -364,6 +373,7 @@ def test_images_that_cannot_be_inspected_are_removed_as_they_are_listed(task, pr
 
 
 @pytest.mark.parametrize("path", ["/version", "/info", "/images/json", "/containers/json"])
+@on_one_of_each_store
 def test_an_engine_that_cannot_be_read_is_one_clear_failure(task, proxy, client, path):
     plain(client, "app:1")
     proxy.answer("GET", path, 500, "something is broken")
@@ -382,6 +392,7 @@ def test_sizes_that_the_engine_cannot_add_up_are_no_failure(task, proxy, client)
 
 
 @pytest.mark.parametrize("status", [403, 500])
+@on_one_of_each_store
 def test_a_disk_usage_that_a_proxy_forbids_is_no_failure(task, proxy, client, status):
     image = plain(client, "app:1")
     proxy.answer("GET", "/system/df", status, "no", times=None)
@@ -409,6 +420,7 @@ def slowly():
     [("DELETE", DELETE), ("GET", r"/images/json"), ("GET", r"/containers/json"), ("GET", r"/system/df")],
     ids=["a removal", "the images", "the containers", "the disk usage"],
 )
+@on_one_of_each_store
 def test_what_takes_long_may_take_longer_than_a_connection(task, proxy, client, method, path):
     image = plain(client, "app:1")
     proxy.before(method, path, slowly)
@@ -417,6 +429,7 @@ def test_what_takes_long_may_take_longer_than_a_connection(task, proxy, client, 
     assert result["deleted"] == [image]
 
 
+@on_one_of_each_store
 def test_a_container_may_take_longer_than_a_connection(proxy, client):
     state.container(client, state.import_image(client, "app:1"), "exited", name="web")
     proxy.before("DELETE", "/containers/", slowly)
@@ -450,6 +463,7 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize(("config", "said"), [row[1:] for row in CREDENTIALS], ids=[row[0] for row in CREDENTIALS])
+@on_one_of_each_store
 def test_what_a_registry_does_not_show_is_kept_and_no_credentials_are_shown(
     proxy, client, config, said, monkeypatch, tmp_path
 ):

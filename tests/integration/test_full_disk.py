@@ -18,7 +18,6 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._errors import 
 from tests.integration.ansible_run import run_ansible
 from tests.integration.module_run import run_module
 from tests.lab import state
-from tests.lab.fixtures import selected_engines
 
 pytestmark = pytest.mark.engine
 
@@ -26,13 +25,9 @@ NO_SPACE = "No space left on device"
 
 
 @pytest.fixture(name="one_engine")
-def fixture_one_engine(lab):
-    """None of this depends on the Engine: one is enough."""
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
-        state.import_image(engine.client, "app:1", runnable=False)
-        yield engine
+def fixture_one_engine(one_engine):
+    state.import_image(one_engine.client, "app:1", runnable=False)
+    return one_engine
 
 
 @pytest.fixture(name="full")

@@ -90,7 +90,7 @@ def rules(result):
     return {(entry["references"] or ["<none>"])[0]: (entry["action"], entry["rule"]) for entry in result["images"]}
 
 
-# Row 11: docker image prune
+# What docker image prune takes
 
 
 def test_dangling_images_go_and_nothing_else(task, client):
@@ -155,7 +155,7 @@ def test_hidden_parents_go_with_the_last_child(task, client):
     assert client.images(all=True) == []
 
 
-# Row 7: docker image prune --all --filter until=…
+# What docker image prune --all --filter until=… takes
 
 
 def test_unused_images_of_an_age(task, client):
@@ -371,7 +371,7 @@ def age_record(path, seconds):
     path.write_text(json.dumps(record))
 
 
-# Row 13: nothing goes that exists nowhere else
+# Nothing goes that exists nowhere else
 
 
 def test_what_a_registry_has_goes_and_what_it_has_not_stays(task, client, registry):
@@ -408,7 +408,7 @@ def test_what_was_never_pushed_stays_as_far_as_the_store_shows(task, client, reg
     assert tags(client) == ["local:1"]
 
 
-# Rows 6 and 15: the largest first, until a target is met
+# The largest first, until a target is met
 
 
 def fill(client, engine, repository="app"):
@@ -468,7 +468,7 @@ def test_a_disk_that_is_elsewhere_is_told(task, client, fresh_engine):
     assert "disk_used_above cannot be measured" in result["target"]["text"]
 
 
-# Row 12: everything, with a guard
+# Everything, with a guard
 
 
 def test_a_guard_refuses_before_anything_is_removed(task, client):
@@ -699,7 +699,7 @@ def test_image_remove_saves_what_goes_too(client, fresh_engine, tmp_path):
     assert tags(client) == ["app:1", "app:2"]
 
 
-# Row 15 on an Engine whose data is on this machine
+# A target on an Engine whose data is on this machine
 
 
 @pytest.fixture(name="local_client")

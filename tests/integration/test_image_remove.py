@@ -43,7 +43,7 @@ def summary_of(entries):
     return {entry["id"]: (entry["action"], entry["reason"]) for entry in entries}
 
 
-# Workflow 1: docker rmi of an ID, a name, a tag, a digest, several at once
+# As docker rmi does: by an ID, a name, a tag, a digest, several at once
 
 
 def test_names_in_every_form_at_once(task, client, registry):
@@ -111,7 +111,7 @@ def test_several_names_of_one_image_are_one_removal(task, client):
     assert (result["untagged"], result["deleted"]) == (["app:1"], [image])
 
 
-# Workflow 2: one of several tags goes, the last one takes the image
+# One of several tags goes, the last one takes the image
 
 
 def test_one_of_several_tags_goes_and_the_last_one_takes_the_image(task, client):
@@ -136,7 +136,7 @@ def test_all_tags_in_one_task(task, client):
     assert result["deleted"] == [image]
 
 
-# Workflow 3: layers shared with other images stay
+# Layers shared with other images stay
 
 
 def test_shared_layers_stay(task, client, fresh_engine):
@@ -157,7 +157,7 @@ def test_shared_layers_stay(task, client, fresh_engine):
         assert last["space_reclaimed"] > result["space_reclaimed"]
 
 
-# Workflow 4: the selections of docker images -q
+# The selections of docker images -q
 
 
 def test_dangling_images(task, client):
@@ -225,7 +225,7 @@ def test_filters_narrow_names_and_patterns(task, client):
     assert not task(names=["ci:2"], filters={"label": "stage=build"})["changed"]
 
 
-# Workflow 5: docker image ls | grep
+# As docker image ls | grep selects
 
 
 def test_references_by_a_regular_expression(task, client):
@@ -264,7 +264,7 @@ def test_globs_match_as_the_engines_own_filter_does(fresh_engine, client):
         assert set(run_module("image_remove", arguments, check=True)["untagged"]) == own, pattern
 
 
-# Workflows 8 and 9: a container holds the image
+# A container holds the image
 
 STATES = ["created", "running", "paused", "exited"]
 
@@ -313,7 +313,7 @@ def test_a_tag_that_no_container_needs_goes_from_a_used_image(task, client):
     assert (result["untagged"], result["deleted"]) == (["used:2"], [])
 
 
-# Workflow 10: by ID with several tags or repositories, and force
+# By ID with several tags or repositories, and force
 
 
 @pytest.mark.parametrize("second", ["app:2", "other:1"])

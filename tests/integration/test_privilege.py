@@ -16,7 +16,6 @@ from tests.integration.ansible_run import run_ansible
 from tests.integration.module_run import run_module
 from tests.integration.role_run import run_playbook
 from tests.lab import state
-from tests.lab.fixtures import selected_engines
 from tests.lab.proxy import RecordingProxy
 
 pytestmark = pytest.mark.engine
@@ -46,15 +45,12 @@ TASKS = [
 
 
 @pytest.fixture(name="one_engine")
-def fixture_one_engine(lab):
-    """None of this depends on the Engine: one is enough."""
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
-        for name in ("app:1", "other:1"):
-            state.import_image(engine.client, name, runnable=False)
-        state.container(engine.client, state.import_image(engine.client, "base:1"), "exited", name="web")
-        yield engine
+def fixture_one_engine(one_engine):
+    client = one_engine.client
+    for name in ("app:1", "other:1"):
+        state.import_image(client, name, runnable=False)
+    state.container(client, state.import_image(client, "base:1"), "exited", name="web")
+    return one_engine
 
 
 @pytest.fixture(name="read_only")

@@ -21,7 +21,6 @@ from tests.integration.ansible_run import CHECKOUT, ansible_environment
 from tests.integration.engine_state import EngineState
 from tests.lab import state
 from tests.lab.engines import SUITES
-from tests.lab.fixtures import selected_engines
 from tests.lab.host_images import host_image
 
 pytestmark = pytest.mark.engine
@@ -85,23 +84,14 @@ def fixture_image(lab, tmp_path_factory):
     outer.remove_image(options["tag"], force=True)
 
 
-@pytest.fixture(name="engine")
-def fixture_engine(lab):
-    """One Engine will do: the other tests run on all of them."""
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
-        yield engine
-
-
-def test_the_archive_runs_from_a_plain_container(image, engine, tmp_path):
+def test_the_archive_runs_from_a_plain_container(image, one_engine, tmp_path):
     outer, tag = image
     (tmp_path / "playbook.yml").write_text(yaml.safe_dump(PLAYBOOK))
-    state.tag(engine.client, state.import_image(engine.client, "app:1"), "app:2")
-    dangling = state.import_image(engine.client)
-    before = EngineState.read(engine.client)
+    state.tag(one_engine.client, state.import_image(one_engine.client, "app:1"), "app:2")
+    dangling = state.import_image(one_engine.client)
+    before = EngineState.read(one_engine.client)
 
-    binds = [f"{engine.socket}:/run/engine/docker.sock", f"{tmp_path}:/playbook:ro"]
+    binds = [f"{one_engine.socket}:/run/engine/docker.sock", f"{tmp_path}:/playbook:ro"]
     results = []
     for options in (["--check"], [], []):
         command = ["ansible-playbook", "-i", "localhost,", *options, "/playbook/playbook.yml"]
@@ -117,8 +107,8 @@ def test_the_archive_runs_from_a_plain_container(image, engine, tmp_path):
         assert code == 0, output
         results.append(output)
         if options:
-            assert list(before.differences(EngineState.read(engine.client), "check mode")) == []
+            assert list(before.differences(EngineState.read(one_engine.client), "check mode")) == []
     assert [re.findall(r"changed=(\d+)", output) for output in results] == [["2"], ["2"], ["0"]]
-    after = EngineState.read(engine.client)
+    after = EngineState.read(one_engine.client)
     assert before.references - after.references == {"app:1"}
     assert set(before.images) - set(after.images) == {dangling}

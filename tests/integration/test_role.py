@@ -62,7 +62,7 @@ def references(engine):
     return sorted(name for name in names if "<none>" not in name and "@" not in name)
 
 
-# Row 8: a running container holds the image.
+# A running container holds the image.
 
 
 def running_container(client):
@@ -71,7 +71,7 @@ def running_container(client):
     state.import_image(client, "kept:1")
 
 
-# Row 9: stopped containers hold the image too.
+# Stopped containers hold the image too.
 
 
 def stopped_containers(client):
@@ -81,7 +81,7 @@ def stopped_containers(client):
     state.import_image(client, "kept:1")
 
 
-# Row 11: what docker container prune and docker image prune take.
+# What docker container prune and docker image prune take.
 
 
 def stopped_and_dangling(client):
@@ -94,7 +94,7 @@ def stopped_and_dangling(client):
     state.import_image(client, None)
 
 
-# Row 12: everything goes, down to the last image, except for what a rule keeps.
+# Everything goes, down to the last image, except for what a rule keeps.
 
 
 def everything(client):
@@ -107,7 +107,7 @@ def everything(client):
     state.import_image(client, "base/keep:1")
 
 
-# Row 14: a container is committed before it goes.
+# A container is committed before it goes.
 
 
 def container_with_work(client):

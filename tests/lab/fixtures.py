@@ -10,6 +10,7 @@ one. Without that, a lab that cannot start fails these tests: a run in which not
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -42,6 +43,12 @@ def skipped_line(environment: t.Mapping[str, str] | None = None) -> str:
     return docker29.missing(LabDirectory.from_environment(environment), environment)
 
 
+#: For what an Engine is told by a proxy, or what a client makes of it: the newest Engine of each store shows it.
+on_one_of_each_store = pytest.mark.parametrize(
+    "engine", list({engine_kind(name).store: name for name in selected_engines()}.values()), indirect=True
+)
+
+
 def _skip_if_off() -> None:
     if os.environ.get("IMAGEWARDEN_LAB", "").lower() == "off":
         pytest.skip("IMAGEWARDEN_LAB=off")
@@ -70,6 +77,22 @@ def fresh_engine(engine: Engine) -> t.Iterator[Engine]:
     """The same, emptied before the test, and the test's alone until its end."""
     with engine.exclusive():
         engine.reset()
+        yield engine
+
+
+@contextlib.contextmanager
+def emptied_engine(lab: Lab) -> t.Iterator[Engine]:
+    """The newest Engine, emptied: one is enough for what does not depend on the Engine."""
+    engine = lab.engine(selected_engines()[-1])
+    with engine.exclusive():
+        engine.reset()
+        yield engine
+
+
+@pytest.fixture
+def one_engine(lab: Lab) -> t.Iterator[Engine]:
+    """The same for one test."""
+    with emptied_engine(lab) as engine:
         yield engine
 
 

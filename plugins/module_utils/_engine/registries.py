@@ -12,13 +12,11 @@ import threading
 import typing as t
 
 from ansible_collections.imagewarden.docker.plugins.module_utils._engine.several import several
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import GRAPHDRIVER
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import Image
     from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
 #: The Engine's answers that mean that the registry spoke, and does not have the image or does not show it.
@@ -32,24 +30,13 @@ class Answer(t.NamedTuple):
     text: str
 
 
-def ask_registries(images: Iterable[Image], store: str, ask: Callable[[str], object]) -> dict[str, Answer]:
+def ask_registries(names: Mapping[str, Sequence[Reference]], ask: Callable[[str], object]) -> dict[str, Answer]:
     """Every image's answer, by ID; ``ask`` takes a reference with a digest and raises when there is no such image.
 
-    A registry that once did not answer is not asked again.
+    ``names`` are those by which registries would know exactly its content. A registry that once did not answer is not asked again.
     """
     silent = _Silent()
-    images = list(images)
-    answers = several(lambda image: _answer(names_of(image, store), ask, silent), images)
-    return {image.id: answer for image, answer in zip(images, answers)}
-
-
-def names_of(image: Image, store: str) -> list[Reference]:
-    """The names by which registries would know exactly this content."""
-    if store == GRAPHDRIVER:
-        return [reference for reference in image.references if reference.digest is not None]
-    # An image's ID is its digest here, whatever the registry.
-    names = [reference._replace(tag=None, digest=image.id) for reference in image.references]
-    return list(dict.fromkeys(names))
+    return dict(zip(names, several(lambda known: _answer(known, ask, silent), list(names.values()))))
 
 
 class _Silent:

@@ -132,15 +132,19 @@ def _check_manifest(
 
 
 def _digest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    content = t.cast("t.IO[bytes]", archive.extractfile(member))
+    content = _open(archive, member)
     digest = hashlib.sha256()
     for chunk in iter(lambda: content.read(_CHUNK), b""):
         digest.update(chunk)
     return digest.hexdigest()
 
 
+def _open(archive: tarfile.TarFile, member: str | tarfile.TarInfo) -> t.IO[bytes]:
+    return t.cast("t.IO[bytes]", archive.extractfile(member))
+
+
 def _json(archive: tarfile.TarFile, name: str) -> t.Any:
-    return json.loads(t.cast("t.IO[bytes]", archive.extractfile(name)).read().decode("utf-8"))
+    return json.loads(_open(archive, name).read().decode("utf-8"))
 
 
 @contextlib.contextmanager

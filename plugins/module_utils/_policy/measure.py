@@ -31,6 +31,7 @@ from ansible_collections.imagewarden.docker.plugins.module_utils._policy.saved i
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.usage_record import Watched, load
 from ansible_collections.imagewarden.docker.plugins.module_utils._policy.use_events import Replay, replay
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.after import after_results
+from ansible_collections.imagewarden.docker.plugins.module_utils._store.kinds import store_kind
 from ansible_collections.imagewarden.docker.plugins.module_utils._store.space import counted_share
 
 if t.TYPE_CHECKING:
@@ -87,8 +88,9 @@ def gather(
     )
     if not policy.needs_registries:
         return evidence
-    candidates = images_to_verify(snapshot, policy, evidence)
-    return dataclasses.replace(evidence, answers=ask_registries(candidates, engine.facts.store, engine.ask_registry))
+    store = store_kind(engine.facts)
+    names = {image.id: store.names_in_registries(image) for image in images_to_verify(snapshot, policy, evidence)}
+    return dataclasses.replace(evidence, answers=ask_registries(names, engine.ask_registry))
 
 
 def with_replay(engine: Engine, snapshot: Snapshot, record: UsageRecord, now: float) -> tuple[UsageRecord, str | None]:

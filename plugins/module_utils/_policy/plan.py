@@ -536,15 +536,14 @@ class Run:
             # What is not certain to be set free counts too: the next run measures, and goes on if it was less. What a
             # container or BuildKit holds beyond the images would otherwise let every candidate go.
             if self._tally.expected + self._instead >= self._goal.needed:
-                return self._met()
+                return self._met(self._goal)
         if self._most is not None and len(self._touched) >= self._most and image_id not in self._touched:
             if wanted.candidates:
                 self._left.add(image_id)
             return Reason(Rule("target.images_per_run", str(self._most)), "it is left for the next run")
         return None
 
-    def _met(self) -> Reason:
-        goal = t.cast(Goal, self._goal)
+    def _met(self, goal: Goal) -> Reason:
         if goal.unknown:
             return Reason(TARGET, f"the target cannot be measured: {goal.unknown} is not known")
         met = "met" if self._tally.bytes >= goal.needed else "most likely met"

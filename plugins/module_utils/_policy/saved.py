@@ -199,7 +199,7 @@ class _Fields:
         value = self._field(key)
         if not _is_whole(value):
             raise self._wrong(key, "a whole number")
-        return t.cast(int, value)
+        return int(value)
 
     def number(self, key: str) -> float:
         value = self._field(key)

@@ -127,14 +127,14 @@ def _read(path: str) -> tuple[dict[str, t.Any], str | None, bool]:
     """What the file holds, a warning when it cannot be used, and whether that is because of a newer format."""
     try:
         with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+            content: dict[str, t.Any] = json.load(file)
         version = content["version"]
         if version == _FORMAT:
             for engine in content["engines"].values():
                 _sightings(engine["images"])
                 _watched(engine.get("watched"))
                 engine["updated"] = float(engine["updated"])
-            return t.cast("dict[str, t.Any]", content), None, False
+            return content, None, False
     except FileNotFoundError:
         return {}, f"there is no usage record {path} yet: an image counts as used from when it was first seen", False
     except OSError as exc:

@@ -63,7 +63,7 @@ class ContainerdStore(StoreModel):
         if reference in owners:
             return Removal(owners[reference].id, reference)
         # A digest is the image's ID, and stands for the tags of its repository.
-        image = images.get(t.cast(str, reference.digest))
+        image = images.get(reference.digest or "")
         if image is None:
             return None
         if reference.tag is not None:
@@ -75,6 +75,12 @@ class ContainerdStore(StoreModel):
     def recorded(cls, references: t.Iterable[Reference]) -> frozenset[Reference]:
         # An inspected image shows digest references that no record stands for.
         return frozenset(reference for reference in references if reference.tag is not None)
+
+    @classmethod
+    def names_in_registries(cls, image: Image) -> list[Reference]:
+        # An image's ID is its digest here, whatever the registry.
+        names = [reference._replace(tag=None, digest=image.id) for reference in image.references]
+        return list(dict.fromkeys(names))
 
     @classmethod
     def why_unpushed(cls, image: Image) -> str | None:

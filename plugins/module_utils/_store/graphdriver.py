@@ -56,6 +56,10 @@ class GraphdriverStore(StoreModel):
         return frozenset(references)
 
     @classmethod
+    def names_in_registries(cls, image: Image) -> list[Reference]:
+        return [reference for reference in image.references if reference.digest is not None]
+
+    @classmethod
     def why_unpushed(cls, image: Image) -> str | None:
         return None if image.digests else "it has no digest of a registry: it was never pushed or pulled"
 

@@ -115,6 +115,11 @@ class StoreModel:
         raise NotImplementedError
 
     @classmethod
+    def names_in_registries(cls, image: Image) -> list[Reference]:
+        """The names by which registries would know exactly this content."""
+        raise NotImplementedError
+
+    @classmethod
     def why_unpushed(cls, image: Image) -> str | None:
         """Why the image counts as one that was never pushed or pulled, or ``None`` if something shows that it was."""
         raise NotImplementedError

@@ -65,10 +65,10 @@ class Uses:
 
 def uses_of(snapshot: Snapshot) -> Uses:
     """The uses in this snapshot, computed the first time they are asked for."""
-    found = snapshot.derived.get(Uses)
+    found: Uses | None = snapshot.derived.get(Uses)
     if found is None:
         found = snapshot.derived[Uses] = _derive(snapshot)
-    return t.cast(Uses, found)
+    return found
 
 
 def _derive(snapshot: Snapshot) -> Uses:

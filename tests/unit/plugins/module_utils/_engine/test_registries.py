@@ -8,26 +8,14 @@ import threading
 
 import pytest
 
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries, names_of
-from ansible_collections.imagewarden.docker.plugins.module_utils._engine.snapshot import CONTAINERD, GRAPHDRIVER
+from ansible_collections.imagewarden.docker.plugins.module_utils._engine.registries import ask_registries
 from ansible_collections.imagewarden.docker.plugins.module_utils._errors import EngineError, EngineUnavailable
+from ansible_collections.imagewarden.docker.plugins.module_utils._reference import Reference
 
-from ..builders import cases, digest_reference, image, image_id
+from ..builders import cases, digest_reference
 
 PUSHED = digest_reference("r.io/app", "d1")
 OTHER = digest_reference("other.io/app", "d1")
-
-NAMES = [
-    ("digests, graphdriver", GRAPHDRIVER, image("a1", "r.io/app:1", PUSHED, OTHER), [OTHER, PUSHED]),
-    ("none, graphdriver", GRAPHDRIVER, image("a1", "r.io/app:1"), []),
-    (
-        "the ID in each repository, containerd",
-        CONTAINERD,
-        image("a1", "r.io/app:1", "r.io/app:2", "b:1"),
-        [digest_reference("b", "a1"), digest_reference("r.io/app", "a1")],
-    ),
-    ("untagged, containerd", CONTAINERD, image("a1"), []),
-]
 
 SAYS = [
     ("the registry has it", {}, True, "r.io has"),
@@ -48,6 +36,11 @@ SAYS = [
 ]
 
 
+def ask(names, registries):
+    """One image's answer."""
+    return ask_registries({"a1": [Reference.parse(name) for name in names]}, registries)["a1"]
+
+
 class Registries:
     """Answers as told, and counts."""
 
@@ -63,35 +56,28 @@ class Registries:
             raise self._answers[name]
 
 
-@pytest.mark.parametrize(("store", "part", "expected"), cases(NAMES))
-def test_exactly_this_content_is_asked_for(store, part, expected):
-    assert [reference.familiar for reference in names_of(part, store)] == expected
-
-
 @pytest.mark.parametrize(("answers", "is_there", "text"), cases(SAYS))
 def test_only_a_clear_yes_counts(answers, is_there, text):
-    answer = ask_registries([image("a1", "r.io/app:1", PUSHED)], GRAPHDRIVER, Registries(answers))[image_id("a1")]
+    answer = ask([PUSHED], Registries(answers))
     assert (answer.is_there, text in answer.text) == (is_there, True)
 
 
 def test_one_of_several_registries_is_enough():
     registries = Registries({OTHER: EngineError(404, "unknown")})
-    assert ask_registries([image("a1", OTHER, PUSHED)], GRAPHDRIVER, registries)[image_id("a1")].is_there
+    assert ask([OTHER, PUSHED], registries).is_there
     assert registries.asked == [OTHER, PUSHED]
 
 
-def test_an_image_without_a_digest_is_asked_for_nowhere():
+def test_an_image_that_no_registry_can_know_is_asked_for_nowhere():
     registries = Registries({})
-    answer = ask_registries([image("a1", "app:1")], GRAPHDRIVER, registries)[image_id("a1")]
+    answer = ask([], registries)
     assert (answer.is_there, registries.asked) == (False, [])
 
 
 def test_a_registry_that_does_not_answer_is_not_asked_for_every_image():
-    images = [image(f"{n:03}", digest_reference("r.io/app", f"{n:03}")) for n in range(200)]
-    registries = Registries(
-        {digest_reference("r.io/app", f"{n:03}"): EngineUnavailable("timed out") for n in range(200)}
-    )
-    answers = ask_registries(images, GRAPHDRIVER, registries)
+    names = [digest_reference("r.io/app", f"{n:03}") for n in range(200)]
+    registries = Registries({name: EngineUnavailable("timed out") for name in names})
+    answers = ask_registries({name: [Reference.parse(name)] for name in names}, registries)
     assert len(answers) == 200
     assert not any(answer.is_there for answer in answers.values())
     assert len(registries.asked) < 20
