@@ -120,7 +120,9 @@ def test_each_removal_is_in_the_log_before_it_is_asked_for_and_after_it(log, one
     (app,) = result["stages"]["images"]["deleted"]
     (container,) = [entry["id"] for entry in result["stages"]["containers"]["containers"] if entry["name"] == "web"]
     on = f"on {proxy.docker_host}"
-    asked = [f"remove container {container} (web) {on}", f"remove image {app} (app:1) {on}"]
+    # On the containerd store, a request by the only name says which image that must be.
+    image = f"app:1@{app}" if one_engine.store == "containerd" else f"{app} (app:1)"
+    asked = [f"remove container {container} (web) {on}", f"remove image {image} {on}"]
     assert at_the_request == [f"asking to {what}" for what in asked]
     *changes, last = [line for line in log if line.startswith(("asking", "asked", "no confirmation"))]
     assert changes == [f"asking to {asked[0]}", f"asked to {asked[0]}: done", f"asking to {asked[1]}"]
