@@ -328,3 +328,23 @@ def test_the_record_that_keeps_an_image_takes_the_parent_of_its_last_name_over()
     store.apply(predict(store, "app:2", of="c1", force=True))
     assert store.images[image_id("c1")].dangling_record
     assert store.children(image_id("a1")) == ()
+
+
+HAD = [
+    # situation, what is there, the reference that a removal of image a1 names, whether it has the image by it
+    ("a name", TWO_TAGS, "app:1", True),
+    ("a name that it lost", TWO_TAGS, "app:3", False),
+    ("its ID", TWO_TAGS, None, True),
+    ("its digest in the repository of its tags", TWO_TAGS, OWN_DIGEST, True),
+    ("its digest in another repository", TWO_TAGS, OTHER_DIGEST, False),
+    ("a smaller digest that is not its ID", TWO_TAGS, digest_reference("app", "01"), False),
+    ("a greater digest that is not its ID", TWO_TAGS, digest_reference("app", "f1"), False),
+    ("its ID, and it is gone", [image("b1", "app:1")], None, False),
+    ("its digest, and it is gone", [image("b1", "app:1")], OWN_DIGEST, False),
+]
+
+
+@pytest.mark.parametrize(("parts", "name", "expected"), cases(HAD))
+def test_what_an_image_is_there_by(parts, name, expected):
+    removal = Removal(image_id("a1"), None if name is None else Reference.parse(name))
+    assert store_of(parts).has(removal) is expected
