@@ -468,7 +468,7 @@ class _Run:
         layers = tuple(line for line in removed.deleted if line not in known)
         if (removed.untagged, deleted) == (_untagged(self._step), self._step.effect.deleted):
             return StepOutcome(self._step, DONE, removed.untagged, self._step.effect.gone, layers, self._unread)
-        asked_for = {*_untagged(self._step), *self._step.effect.deleted, *self._step.effect.gone}
+        asked_for = {*_untagged(self._step), *self._step.effect.deleted, self._removal.image_id}
         if asked_for.isdisjoint((*removed.untagged, *deleted)):
             # No removal has such an answer: it was cut off where that does not show, or is to something else.
             what = "something else" if removed.untagged or removed.deleted else "nothing"

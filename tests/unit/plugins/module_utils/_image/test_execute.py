@@ -732,6 +732,7 @@ UNFORESEEN = [
     # situation, the Engine's lines, left on the Engine, untagged, deleted
     ("less than predicted", [{"Untagged": "b:1"}], [A, B, C], ["b:1"], []),
     ("something else", [{"Untagged": "b:9"}], [A, B, C], [], []),
+    ("its name before, by another task", [{"Deleted": B}], [A, C], [], [B]),
     ("more than predicted", [{"Untagged": "b:1"}, {"Untagged": "b:9"}, {"Deleted": B}], [A, C], ["b:1", "b:9"], [B]),
     ("a parent more", [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}], [A], ["b:1"], [B, C]),
     ("reported and kept", [{"Untagged": "b:1"}, {"Deleted": B}, {"Deleted": C}], [A, C], ["b:1"], [B]),
