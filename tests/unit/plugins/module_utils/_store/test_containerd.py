@@ -337,6 +337,7 @@ HAD = [
     ("its ID", TWO_TAGS, None, True),
     ("its digest in the repository of its tags", TWO_TAGS, OWN_DIGEST, True),
     ("its digest in another repository", TWO_TAGS, OTHER_DIGEST, False),
+    ("its digest in a repository that sorts before its own", TWO_TAGS, digest_reference("aaa", "a1"), False),
     ("a smaller digest that is not its ID", TWO_TAGS, digest_reference("app", "01"), False),
     ("a greater digest that is not its ID", TWO_TAGS, digest_reference("app", "f1"), False),
     ("its ID, and it is gone", [image("b1", "app:1")], None, False),
@@ -348,3 +349,46 @@ HAD = [
 def test_what_an_image_is_there_by(parts, name, expected):
     removal = Removal(image_id("a1"), None if name is None else Reference.parse(name))
     assert store_of(parts).has(removal) is expected
+
+
+PINNED = f"app:1@{image_id('a1')}"
+MEANT = [
+    # situation, image a1, the reference with a digest, the reference that is removed
+    ("a record of its own", image("a1", "app:1", OWN_DIGEST), OWN_DIGEST, OWN_DIGEST),
+    ("the tags of its repository", image("a1", "app:1"), OWN_DIGEST, OWN_DIGEST),
+    ("no tag of its repository", image("a1", "app:1"), OTHER_DIGEST, None),
+    ("with a tag", image("a1", "app:1", "app:2"), PINNED, "app:1"),
+    ("with a tag of another image", image("a1", "app:2"), PINNED, None),
+    ("no image", image("b1", "app:1"), OWN_DIGEST, None),
+]
+
+
+@pytest.mark.parametrize(("part", "name", "expected"), cases(MEANT))
+def test_what_a_digest_stands_for(part, name, expected):
+    owners = dict.fromkeys(part.references, part)
+    found = ContainerdStore.find_digest(Reference.parse(name), owners, {part.id: part})
+    assert found == (None if expected is None else Removal(part.id, Reference.parse(expected)))
+
+
+PINS = [
+    # situation, what is there, the reference removed, whether the ID would do the same, what pins it
+    ("one of two names", TWO_TAGS, "app:1", False, PINNED),
+    ("the only name, by ID the same", [image("a1", "app:1")], "app:1", True, PINNED),
+    ("the only name, by ID not the same", [image("a1", "app:1")], "app:1", False, ""),
+    ("a digest", WITH_DIGEST, OWN_DIGEST, True, ""),
+    ("a tag with a digest", TWO_TAGS, PINNED, False, ""),
+]
+
+
+@pytest.mark.parametrize(("parts", "name", "by_id", "expected"), cases(PINS))
+def test_what_pins_a_name(parts, name, by_id, expected):
+    store, reference = store_of(parts), Reference.parse(name)
+    removal = Removal(image_id("a1"), reference)
+    effect = predict(store, "app:1")
+    assert store.pin(removal, effect, by_id) == expected
+
+
+def test_only_an_image_without_names_is_pinned_by_the_record_that_keeps_it():
+    for part, expected in ((dangling("a1"), HIDDEN), (image("a1", "app:1"), "")):
+        store = store_of([part])
+        assert store.pin(Removal(part.id), predict(store, "a1"), True) == expected

@@ -49,3 +49,19 @@ NAMES = [
 @pytest.mark.parametrize(("store", "part", "expected"), cases(NAMES))
 def test_exactly_this_content_is_asked_registries_for(store, part, expected):
     assert [reference.familiar for reference in store.names_in_registries(part)] == expected
+
+
+# What the Engines' sources say of the stores: graph drivers, containerd.
+FACTS = [
+    ("names_layers", True, False),
+    ("hides_parents", True, False),
+    ("commits_without_image", False, True),
+    ("minds_names_like_ids", False, True),
+    ("holds_build_cache", False, True),
+    ("identifies_by_configuration", True, False),
+]
+
+
+@pytest.mark.parametrize(("fact", "graphdriver", "containerd"), FACTS, ids=[row[0] for row in FACTS])
+def test_what_tells_the_stores_apart(fact, graphdriver, containerd):
+    assert (getattr(GraphdriverStore, fact), getattr(ContainerdStore, fact)) == (graphdriver, containerd)
