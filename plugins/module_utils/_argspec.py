@@ -67,7 +67,7 @@ RESULT: dict[str, t.Any] = {
     "layers": {"type": "bool", "default": False},
     "details": {"type": "str", "choices": ["changes", "all"], "default": "changes"},
     "archive_dir": {"type": "path"},
-    "parallel": {"type": "int", "default": 16},
+    "parallel": {"type": "int", "default": 8},
 }
 
 

@@ -56,10 +56,11 @@ def _run_case(situation: Situation, usage_file: str, session: int, number: int) 
     differences += compare(predicted, actual)
     differences += compare_with_truth(actual, before, after)
     differences += _compare_with_policy(predicted, actual, before)
-    # A run that was to free more than it did is followed by one that goes on.
+    # A run that was to free more than it did is followed by one that goes on, or that a guard refuses.
     target = actual.get("target")
     goes_on = bool(target) and (bool(target["left"]) or (not target["met"] and target["freed"] < target["expected"]))
-    if (again["changed"] and not goes_on) or again["failed"] != actual["failed"]:
+    is_refused = goes_on and "refuses the plan" in again.get("msg", "")
+    if (again["changed"] and not goes_on) or (again["failed"] != actual["failed"] and not is_refused):
         differences.append(f"a second run changes {again.get('untagged')} {again.get('deleted')}: {again.get('msg')}")
     history = tuple(situation.maker.history)
     return Case(engine.name, session, number, policy, tuple(differences), tuple(_marks(actual)), history, str(before))

@@ -51,9 +51,10 @@ SKIPPED: t.Final = "skipped"
 REFUSED: t.Final = "refused"
 FAILED: t.Final = "failed"
 
-#: Connections at a time, measured on 2 cores: with the containerd store, requests that wait for one garbage collection share it,
-#: and 16 take 40 to 80 % of the time of 8. With graph drivers, 4, 8 and 16 take the same, 80 % of the time of one.
-PARALLEL = 16
+#: Connections at a time, measured on 2 cores with 28.5: with the containerd store, requests that wait for one garbage collection
+#: share it, and 16 take 85 % of the time of 8; but the more there are, the longer lies between an Engine's look at the names of an
+#: image and their removal. With graph drivers, 4, 8 and 16 take the same, 80 % of the time of one.
+PARALLEL = 8
 #: How often a removal is asked for whose request got no answer.
 _ATTEMPTS = 3
 #: Seconds for which a listing of containers serves removals that only take a name from an image.
