@@ -344,7 +344,8 @@ class _Run:
         """What an error means of a container that is still there."""
         if now.state == "removing" or (exc.status == 409 and _IN_PROGRESS in exc.explanation):
             return None
-        if exc.status == 409 and now.is_running and self._stopped and self._started == now.started is not None:
+        is_the_same_run = now.started is not None and now.started == self._started
+        if exc.status == 409 and now.is_running and self._stopped and is_the_same_run:
             self._stopped = False
             return self._ended(FAILED, f"the Engine reported that it was stopped, but it still runs: {exc.explanation}")
         if exc.status == 409 and now.is_running:

@@ -254,7 +254,11 @@ WHOLE = {
 @pytest.mark.parametrize(("sent", "said"), WHOLE.values(), ids=list(WHOLE))
 def test_an_answer_that_is_cut_anywhere_is_never_another_answer(sent, said, serve):
     cut = [len(sent)]
-    _server, session = serve(lambda request: raw(sent[: cut[0]])(request))
+
+    def answer(request):
+        raw(sent[: cut[0]])(request)
+
+    _server, session = serve(answer)
     way = Transport(session, Connection.parse(PARAMETERS))
     assert way.get("/images/json") == said
     for cut[0] in range(len(sent)):

@@ -149,3 +149,10 @@ def test_a_dangling_record_has_the_parent_of_the_last_name():
     (after,) = after_results(snapshot(named, store=CONTAINERD), results).images
     assert after.has_dangling_record
     assert after.record_parents[dangling_reference(named.id)] == image_id("c1")
+
+
+def test_an_image_is_committed_of_a_container_whose_image_is_gone():
+    entry = {"reference": "attic/web:1", "container_id": "c", "parent_id": image_id("f1"), "image_id": None}
+    before = snapshot(*HOST).images
+    (made,) = (left for left in after_results(snapshot(*HOST), [{"committed": [entry]}]).images if left not in before)
+    assert (made.size, made.shared_size, made.layers) == (0, None, None)
