@@ -10,7 +10,6 @@ import pytest
 
 from tests.integration.module_run import run_module
 from tests.lab import state
-from tests.lab.fixtures import selected_engines
 
 pytestmark = pytest.mark.engine
 
@@ -19,15 +18,6 @@ ERROR = {"message": "try again"}
 IMAGES = ("image_remove", {"names": ["app:1", "app:2"]})
 CONTAINERS = ("container_remove", {"states": ["any"], "stop_timeout": 0})
 POLICY = ("image_prune_policy", {"remove": {"all_unused": True}})
-
-
-@pytest.fixture(name="one_engine")
-def fixture_one_engine(lab):
-    """What a proxy answers does not depend on the Engine: one is enough."""
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
-        yield engine
 
 
 FOREIGN = [

@@ -17,7 +17,6 @@ import pytest
 from tests.integration.module_run import run_module
 from tests.integration.role_run import run_playbook
 from tests.lab import state
-from tests.lab.fixtures import selected_engines
 
 pytestmark = pytest.mark.engine
 
@@ -25,15 +24,6 @@ OLD = "2019-01-01T00:00:00Z"
 BY_USE = {"remove": {"all_unused": True}, "keep": {"younger_than": "1h", "age_by": "used"}}
 #: More events than an Engine replays.
 FORGOTTEN = 270
-
-
-@pytest.fixture(name="one_engine")
-def fixture_one_engine(lab):
-    """None of this depends on the Engine: one is enough."""
-    engine = lab.engine(selected_engines()[-1])
-    with engine.exclusive():
-        engine.reset()
-        yield engine
 
 
 @pytest.fixture(name="role")
